@@ -1,0 +1,1 @@
+"""What is true: lifecycle, end reasons, meeting URLs. Plain Python, no I/O, no framework."""
