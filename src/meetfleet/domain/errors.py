@@ -1,20 +1,20 @@
 """The one tree of errors.
 
-    MeetfleetError
-    ├── RequestError          the caller's fault; one HTTP status each
-    │   ├── InvalidRequest        400
-    │   ├── Unauthenticated       401
-    │   ├── PaymentRequired       402
-    │   ├── Forbidden             403
-    │   ├── NotFound              404
-    │   ├── Conflict              409
-    │   ├── Unprocessable         422
-    │   └── TooManyRequests       429
-    ├── JoinError             ends a bot; carries the EndReason
-    ├── MediaError            the bot goes on, degraded
-    ├── ProviderError         an outside service failed
-    ├── RunnerError           the machine failed, not the call
-    └── TapeError             a tape cannot be read or written
+MeetfleetError
+├── RequestError          the caller's fault; one HTTP status each
+│   ├── InvalidRequest        400
+│   ├── Unauthenticated       401
+│   ├── PaymentRequired       402
+│   ├── Forbidden             403
+│   ├── NotFound              404
+│   ├── Conflict              409
+│   ├── Unprocessable         422
+│   └── TooManyRequests       429
+├── JoinError             ends a bot; carries the EndReason
+├── MediaError            the bot goes on, degraded
+├── ProviderError         an outside service failed
+├── RunnerError           the machine failed, not the call
+└── TapeError             a tape cannot be read or written
 """
 
 from meetfleet.domain.end_reason import EndReason

@@ -78,8 +78,19 @@ def pack_frames(frames: Iterable[EncodedFrame]) -> bytes:
         size = HEADER.size + 4 * len(f.csrcs) + len(f.payload)
         parts.append(
             HEADER.pack(
-                size, f.track_id, f.kind, flags, f.rtp_timestamp, f.ssrc, f.arrival_ns, f.width, f.height,
-                f.audio_level, f.payload_type, f.sequence_number or 0, len(f.csrcs),
+                size,
+                f.track_id,
+                f.kind,
+                flags,
+                f.rtp_timestamp,
+                f.ssrc,
+                f.arrival_ns,
+                f.width,
+                f.height,
+                f.audio_level,
+                f.payload_type,
+                f.sequence_number or 0,
+                len(f.csrcs),
             )
         )
         parts.extend(csrc.to_bytes(4, "little") for csrc in f.csrcs)
@@ -132,6 +143,18 @@ def _frame(fields: tuple[int, ...], arrival_ns: int, csrcs: tuple[int, ...], pay
     except ValueError as error:
         raise TapeError(f"Unknown frame kind {kind}.") from error
     return EncodedFrame(
-        track_id, frame_kind, arrival_ns, rtp, ssrc, payload, bool(flags & FLAG_KEY), csrcs, level,
-        bool(flags & FLAG_VOICE), sequence if flags & FLAG_SEQUENCE else None, payload_type, width, height,
+        track_id,
+        frame_kind,
+        arrival_ns,
+        rtp,
+        ssrc,
+        payload,
+        bool(flags & FLAG_KEY),
+        csrcs,
+        level,
+        bool(flags & FLAG_VOICE),
+        sequence if flags & FLAG_SEQUENCE else None,
+        payload_type,
+        width,
+        height,
     )
