@@ -1,0 +1,30 @@
+"""script/bench NAME [--json FILE] [options of the benchmark]"""
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+BENCHMARKS = {
+    "capture": "CPU and memory of bots in a six-person meeting, beside the usual screen recorder",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS))
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    args, rest = parser.parse_known_args()
+    if args.name is None:
+        for name, what in BENCHMARKS.items():
+            print(f"  {name:10} {what}")
+        return 0
+    figures = importlib.import_module(f"bench.{args.name}").run(rest)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
