@@ -25,7 +25,15 @@ class TrackKind(StrEnum):
     VIDEO = "video"
 
 
-class _Record:
+def _known(cls: Any, raw: dict[str, Any]) -> dict[str, Any]:
+    """Keeps the keys that this version knows."""
+    names = {f.name for f in fields(cls)}
+    return {k: v for k, v in raw.items() if k in names}
+
+
+class JsonRecord:
+    """Base of every record that is written as JSON."""
+
     topic: ClassVar[str]
 
     def to_json(self) -> bytes:
@@ -39,15 +47,13 @@ class _Record:
             TapeError: not a JSON object, or a required field is missing.
         """
         try:
-            raw = json.loads(data)
-            names = {f.name for f in fields(cast(Any, cls))}
-            return cls(**{k: v for k, v in raw.items() if k in names})
+            return cls(**_known(cls, json.loads(data)))
         except (ValueError, TypeError, AttributeError) as error:
             raise TapeError(f"Unreadable {cls.__name__} record: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
-class TrackInfo(_Record):
+class TrackInfo(JsonRecord):
     """A media track of this take, written before its first frame and again when its codec changes.
 
     Attributes:
@@ -100,7 +106,7 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
-class Roster(_Record):
+class Roster(JsonRecord):
     """Everybody in the meeting at this moment; a full picture, written at every change."""
 
     topic: ClassVar[str] = "/roster"
@@ -109,14 +115,16 @@ class Roster(_Record):
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         try:
-            raw = json.loads(data)
-            people = tuple(
-                Participant(**{**p, "sources": tuple(SourceRef(**s) for s in p.get("sources", ()))})
-                for p in raw["participants"]
-            )
-        except (ValueError, TypeError, KeyError) as error:
+            people = tuple(_participant(p) for p in json.loads(data)["participants"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise TapeError(f"Unreadable Roster record: {error}") from error
         return cls(people)
+
+
+def _participant(raw: dict[str, Any]) -> Participant:
+    values: dict[str, Any] = _known(Participant, raw)
+    values["sources"] = tuple(SourceRef(**_known(SourceRef, s)) for s in raw.get("sources", ()))
+    return Participant(**values)
 
 
 class Evidence(StrEnum):
@@ -130,7 +138,7 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Speaking(_Record):
+class Speaking(JsonRecord):
     """The platform says that somebody starts or stops to speak (data channel or page mark, not our own level meter)."""
 
     topic: ClassVar[str] = "/speaking"
@@ -140,7 +148,7 @@ class Speaking(_Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Caption(_Record):
+class Caption(JsonRecord):
     """One revision of one caption line; the highest version of a caption_id is its text."""
 
     topic: ClassVar[str] = "/captions"
@@ -154,7 +162,7 @@ class Caption(_Record):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatMessage(_Record):
+class ChatMessage(JsonRecord):
     """One chat message."""
 
     topic: ClassVar[str] = "/chat"
@@ -166,7 +174,7 @@ class ChatMessage(_Record):
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenSeen(_Record):
+class ScreenSeen(JsonRecord):
     """The page shows another screen of the platform (lobby, call, denied, ...), as `screens.toml` names it."""
 
     topic: ClassVar[str] = "/screen"
@@ -184,7 +192,7 @@ class Screenshot:
 
 
 @dataclass(frozen=True, slots=True)
-class StateSeen(_Record):
+class StateSeen(JsonRecord):
     """The bot's own state, with the end reason on the last one."""
 
     topic: ClassVar[str] = "/state"
@@ -194,7 +202,7 @@ class StateSeen(_Record):
 
 
 @dataclass(frozen=True, slots=True)
-class CommandSeen(_Record):
+class CommandSeen(JsonRecord):
     """A command that the control plane sent and the bot carried out (leave, pause, resume, chat)."""
 
     topic: ClassVar[str] = "/command"
@@ -205,7 +213,7 @@ class CommandSeen(_Record):
 
 
 @dataclass(frozen=True, slots=True)
-class CaptureSpan(_Record):
+class CaptureSpan(JsonRecord):
     """From this moment this rung serves this medium."""
 
     topic: ClassVar[str] = "/capture"
@@ -214,7 +222,7 @@ class CaptureSpan(_Record):
     why: str = ""
 
 
-JSON_RECORDS: dict[str, type[_Record]] = {
+JSON_RECORDS: dict[str, type[JsonRecord]] = {
     "/roster": Roster,
     "/speaking": Speaking,
     "/captions": Caption,
