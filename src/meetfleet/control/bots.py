@@ -1,0 +1,253 @@
+"""What callers can do with bots: create, look, ask to leave, delete. Every method is one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.domain.clock import Clock
+from meetfleet.domain.end_reason import EndReason
+from meetfleet.domain.errors import Conflict, NotFound
+from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.link import CommandType, RecordingMode, Timeouts
+from meetfleet.domain.meeting_url import MeetingUrl
+from meetfleet.store.database import Database
+from meetfleet.store.jobs import Job, JobQueue
+from meetfleet.store.paging import Page, PageRequest
+from meetfleet.store.repositories.bots import BotFilter, BotRepository
+from meetfleet.store.repositories.recordings import RecordingRepository
+from meetfleet.store.tables import ArtifactRow, BotEventRow, BotRow, CommandRow, ParticipantRow, TeamRow
+from meetfleet.store.times import utc
+from meetfleet.store.wakeups import wake
+
+DEDUPLICATION_WINDOW = timedelta(minutes=5)
+"""Source: contract.md 9.4."""
+
+
+class ObjectRemover(Protocol):
+    """The part of object storage that deleting needs."""
+
+    async def delete_prefix(self, prefix: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """Where one bot's end is told.
+
+    Attributes:
+        secret: Sealed.
+    """
+
+    url: str
+    method: str = "POST"
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBot:
+    """A validated request for a bot.
+
+    Attributes:
+        options: The whole request as its dialect validated it, for those fields that only the dialect shows again;
+            secrets in it are sealed.
+        extra: The caller's own data, given back in details and notices.
+    """
+
+    meeting: MeetingUrl
+    bot_name: str
+    recording_mode: RecordingMode = RecordingMode.SPEAKER_VIEW
+    entry_message: str | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    ignored_participant_names: tuple[str, ...] = ()
+    allow_multiple_bots: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: Mapping[str, Any] | None = None
+    callback: Callback | None = None
+    origin: str = "v2"
+
+
+class Bots:
+    """The service behind every dialect. All methods raise NotFound (`bot_not_found`) for a foreign or unknown id."""
+
+    def __init__(
+        self, database: Database, lifecycle: Lifecycle, queue: JobQueue, objects: ObjectRemover, clock: Clock
+    ) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._queue = queue
+        self._objects = objects
+        self._clock = clock
+
+    async def create(self, team: TeamRow, new: NewBot) -> BotRow:
+        """Stores a queued bot and its dispatch job.
+
+        Raises:
+            Conflict: `bot_already_exists`, if it was to be the only one in the meeting and is not.
+        """
+        async with self._database.transaction() as session:
+            if not new.allow_multiple_bots:
+                await self._refuse_second(session, team, new.meeting.url)
+            bot = await BotRepository(session).add(_row(team, new, self._now()))
+            event = await self._lifecycle.record(session, bot, at=bot.created_at, cause="request")
+            await self._lifecycle.announce(session, bot, event)
+            await self._queue.enqueue(session, Job.DISPATCH, bot.id, once=True)
+            return bot
+
+    async def get(self, team: TeamRow, bot_id: UUID) -> BotRow:
+        async with self._database.transaction() as session:
+            return await _found(session, team, bot_id)
+
+    async def list(self, team: TeamRow, wanted: BotFilter, page: PageRequest) -> Page[BotRow]:
+        """Newest first."""
+        async with self._database.transaction() as session:
+            return await BotRepository(session).page(team.id, wanted, page)
+
+    async def participants(self, team: TeamRow, bot_id: UUID) -> Sequence[ParticipantRow]:
+        async with self._database.transaction() as session:
+            await _found(session, team, bot_id)
+            return await RecordingRepository(session, bot_id).participants()
+
+    async def events(self, team: TeamRow, bot_id: UUID) -> Sequence[BotEventRow]:
+        """The bot's history, oldest first."""
+        async with self._database.transaction() as session:
+            await _found(session, team, bot_id)
+            return await BotRepository(session).events(bot_id)
+
+    async def artifacts(self, team: TeamRow, bot_id: UUID) -> Sequence[ArtifactRow]:
+        """By name; none once the data was deleted."""
+        async with self._database.transaction() as session:
+            bot = await _found(session, team, bot_id)
+            deleted = bot.artifacts_deleted_at is not None
+            return [] if deleted else await RecordingRepository(session, bot_id).artifacts()
+
+    async def screenshots(self, team: TeamRow, bot_id: UUID) -> Sequence[ArtifactRow]:
+        """In the order they were taken; none for audio-only bots. Source: contract.md 2.6."""
+        async with self._database.transaction() as session:
+            bot = await _found(session, team, bot_id)
+            if bot.artifacts_deleted_at is not None or not bot.recording_mode.has_video:
+                return []
+            shots = [a for a in await RecordingRepository(session, bot_id).artifacts() if a.kind == "screenshot"]
+            return sorted(shots, key=lambda a: (len(a.name), a.name))
+
+    async def request_leave(self, team: TeamRow, bot_id: UUID) -> BotRow:
+        """Asks a bot to leave; does nothing if it already does, or has left. Source: contract.md 2.7.
+
+        Raises:
+            Conflict: `bot_status`, if its life is over.
+        """
+        async with self._database.transaction() as session:
+            bot = await _found(session, team, bot_id, lock=True)
+            if bot.state.is_final:
+                raise wrong_state(bot)
+            if bot.state is BotState.SCHEDULED:
+                await self._lifecycle.advance(session, bot, BotState.CANCELLED, at=self._now(), cause="request")
+            elif bot.state is BotState.QUEUED:
+                reason = EndReason.STOPPED_BEFORE_RECORD
+                await self._lifecycle.advance(
+                    session, bot, BotState.FAILED, at=self._now(), cause="request", reason=reason
+                )
+            elif bot.state.is_live and await BotRepository(session).open_command(bot_id, CommandType.LEAVE) is None:
+                await self._order(session, bot, CommandType.LEAVE, {})
+            return bot
+
+    async def order(
+        self,
+        team: TeamRow,
+        bot_id: UUID,
+        command: CommandType,
+        data: Mapping[str, Any],
+        allowed: frozenset[BotState],
+    ) -> CommandRow:
+        """Hands a command to a bot in one of the allowed states.
+
+        Raises:
+            Conflict: `bot_status`, in any other state.
+        """
+        async with self._database.transaction() as session:
+            bot = await _found(session, team, bot_id, lock=True)
+            if bot.state not in allowed:
+                raise wrong_state(bot)
+            return await self._order(session, bot, command, data)
+
+    async def delete_data(self, team: TeamRow, bot_id: UUID) -> BotRow:
+        """Removes everything recorded; the bot's own row and history stay. A repeat is fine.
+
+        Raises:
+            Conflict: `bot_status`, while the bot is not completed or failed.
+        """
+        async with self._database.transaction() as session:
+            bot = await _found(session, team, bot_id, lock=True)
+            if bot.state not in (BotState.COMPLETED, BotState.FAILED):
+                raise wrong_state(bot)
+            bot.artifacts_deleted_at = bot.artifacts_deleted_at or self._now()
+            bot.manifest = None
+            await RecordingRepository(session, bot_id).forget()
+            # The job makes sure of it should this process die before the next line has run to its end.
+            await self._queue.enqueue(session, Job.PURGE, bot_id, once=True)
+        await self.purge(bot_id)
+        return bot
+
+    async def purge(self, bot_id: UUID) -> None:
+        """Removes all stored objects of a bot."""
+        await self._objects.delete_prefix(f"bots/{bot_id}")
+
+    async def _order(
+        self, session: AsyncSession, bot: BotRow, kind: CommandType, data: Mapping[str, Any]
+    ) -> CommandRow:
+        bot.last_command_seq += 1
+        command = CommandRow(
+            bot_id=bot.id, seq=bot.last_command_seq, type=kind, data=dict(data), created_at=self._now()
+        )
+        await BotRepository(session).add_command(command)
+        await wake(session, bot.id)
+        return command
+
+    async def _refuse_second(self, session: AsyncSession, team: TeamRow, meeting_url: str) -> None:
+        bots = BotRepository(session)
+        await bots.lock_meeting(team.id, meeting_url)
+        other = await bots.deduplicating(team.id, meeting_url, self._now() - DEDUPLICATION_WINDOW)
+        if other is not None:
+            raise Conflict(
+                f"Bot '{other.id}' was sent to this meeting less than five minutes ago.", code="bot_already_exists"
+            )
+
+    def _now(self) -> datetime:
+        return utc(self._clock.now_ns())
+
+
+def wrong_state(bot: BotRow) -> Conflict:
+    """The refusal of a call that the bot's state does not allow; the dialect words it with its own status."""
+    return Conflict(f"Bot '{bot.id}' is {bot.state}: operation not permitted in this state.", code="bot_status")
+
+
+async def _found(session: AsyncSession, team: TeamRow, bot_id: UUID, *, lock: bool = False) -> BotRow:
+    bot = await BotRepository(session).get(bot_id, team_id=team.id, lock=lock)
+    if bot is None:
+        raise NotFound(f"Bot with ID '{bot_id}' not found", code="bot_not_found")
+    return bot
+
+
+def _row(team: TeamRow, new: NewBot, now: datetime) -> BotRow:
+    return BotRow(
+        team_id=team.id,
+        origin=new.origin,
+        state=BotState.QUEUED,
+        state_at=now,
+        created_at=now,
+        meeting_url=new.meeting.url,
+        platform=new.meeting.platform,
+        native_id=new.meeting.native_id,
+        bot_name=new.bot_name,
+        recording_mode=new.recording_mode,
+        entry_message=new.entry_message,
+        timeouts=asdict(new.timeouts),
+        ignored_participant_names=list(new.ignored_participant_names),
+        options=dict(new.options),
+        extra=None if new.extra is None else dict(new.extra),
+        allow_multiple_bots=new.allow_multiple_bots,
+        callback=None if new.callback is None else asdict(new.callback),
+    )

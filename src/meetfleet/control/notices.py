@@ -1,0 +1,21 @@
+"""The seam to those who are told: called inside the transaction that changes something."""
+
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow
+
+
+class Notices(Protocol):
+    """Turns what happened to a bot into messages for endpoints and callbacks; only writes rows and jobs."""
+
+    async def status_changed(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
+        """Every step of the lifecycle, final ones included."""
+        ...
+
+    async def bot_completed(self, session: AsyncSession, bot: BotRow) -> None: ...
+
+    async def bot_failed(self, session: AsyncSession, bot: BotRow) -> None: ...
+
+    async def chat_message(self, session: AsyncSession, bot: BotRow, message: ChatMessageRow) -> None: ...

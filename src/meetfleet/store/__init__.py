@@ -1,0 +1,1 @@
+"""What is remembered: tables, migrations, queries. PostgreSQL always; the only room with SQL."""

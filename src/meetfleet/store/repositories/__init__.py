@@ -1,0 +1,1 @@
+"""All queries, one module a noun. A repository lives as long as one transaction."""

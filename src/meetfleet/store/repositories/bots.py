@@ -1,0 +1,168 @@
+"""Queries on bots, their events and commands."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.domain.lifecycle import FINAL, LIVE, BotState
+from meetfleet.domain.meeting_url import Platform
+from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
+from meetfleet.store.tables import BotEventRow, BotRow, CommandRow, LinkCursorRow, ParticipantRow
+
+
+@dataclass(frozen=True, slots=True)
+class BotFilter:
+    """What a list of bots is narrowed to; None or empty means no condition.
+
+    Attributes:
+        bot_name, bot_id, meeting_url, participant_name: Case-insensitive parts.
+        states: Any of these.
+        extra: All of these keys must hold exactly this text.
+        include_scheduled: Whether bots that were never due yet are listed.
+    """
+
+    bot_name: str | None = None
+    bot_id: str | None = None
+    meeting_url: str | None = None
+    participant_name: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    ended_after: datetime | None = None
+    platforms: frozenset[Platform] = frozenset()
+    states: frozenset[BotState] = frozenset()
+    extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    include_scheduled: bool = False
+
+
+class BotRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, bot: BotRow) -> BotRow:
+        self._session.add(bot)
+        await self._session.flush()
+        return bot
+
+    async def get(self, bot_id: UUID, *, team_id: UUID | None = None, lock: bool = False) -> BotRow | None:
+        """One bot, of one team if given; `lock` keeps others from changing it until the transaction ends."""
+        query = select(BotRow).where(BotRow.id == bot_id)
+        if team_id is not None:
+            query = query.where(BotRow.team_id == team_id)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return await self._session.scalar(query)
+
+    async def page(self, team_id: UUID, wanted: BotFilter, request: PageRequest) -> Page[BotRow]:
+        query = select(BotRow).where(BotRow.team_id == team_id, *_conditions(wanted))
+        columns = (BotRow.created_at, BotRow.id)
+        return await fetch_page(self._session, query, columns, request, lambda b: Position(b.created_at, b.id))
+
+    async def lock_meeting(self, team_id: UUID, meeting_url: str) -> None:
+        """Held to the end of the transaction: creations for one meeting of one team happen one after the other."""
+        await self._session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"{team_id} {meeting_url}"}
+        )
+
+    async def deduplicating(self, team_id: UUID, meeting_url: str, since: datetime) -> BotRow | None:
+        """The newest bot that was to be the only one in this meeting, created since."""
+        query = select(BotRow).where(
+            BotRow.team_id == team_id,
+            BotRow.meeting_url == meeting_url,
+            BotRow.allow_multiple_bots.is_(False),
+            BotRow.created_at > since,
+            BotRow.state != BotState.CANCELLED,
+        )
+        return await self._session.scalar(query.order_by(BotRow.created_at.desc()).limit(1))
+
+    async def in_states(self, states: Iterable[BotState]) -> Sequence[BotRow]:
+        """All bots in these states, longest there first."""
+        query = select(BotRow).where(BotRow.state.in_(list(states))).order_by(BotRow.state_at, BotRow.id)
+        return (await self._session.scalars(query)).all()
+
+    async def unfinished(self) -> Sequence[BotRow]:
+        return await self.in_states(s for s in BotState if s not in FINAL)
+
+    async def expired(self, now: datetime) -> Sequence[BotRow]:
+        """Live bots whose lease has run out."""
+        query = select(BotRow).where(
+            BotRow.state.in_(list(LIVE)), or_(BotRow.lease_expires_at.is_(None), BotRow.lease_expires_at < now)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def events(self, bot_id: UUID) -> Sequence[BotEventRow]:
+        query = select(BotEventRow).where(BotEventRow.bot_id == bot_id).order_by(BotEventRow.n)
+        return (await self._session.scalars(query)).all()
+
+    async def event(self, bot_id: UUID, n: int) -> BotEventRow | None:
+        return await self._session.get(BotEventRow, (bot_id, n))
+
+    async def append_event(self, event: BotEventRow) -> BotEventRow:
+        """Writes the next event; its `n` is set here. The caller holds the bot's row lock."""
+        last = await self._session.scalar(select(func.max(BotEventRow.n)).where(BotEventRow.bot_id == event.bot_id))
+        event.n = (last or 0) + 1
+        self._session.add(event)
+        await self._session.flush()
+        return event
+
+    async def cursor(self, bot_id: UUID, take: int) -> LinkCursorRow:
+        """The link's cursor of one take, locked; made at the first report."""
+        found = await self._session.get(LinkCursorRow, (bot_id, take), with_for_update=True, populate_existing=True)
+        if found is None:
+            found = LinkCursorRow(bot_id=bot_id, take=take, last_n=0)
+            self._session.add(found)
+            await self._session.flush()
+        return found
+
+    async def add_command(self, command: CommandRow) -> CommandRow:
+        self._session.add(command)
+        await self._session.flush()
+        return command
+
+    async def commands(self, bot_id: UUID, after: int) -> Sequence[CommandRow]:
+        """Commands that a bot which has seen all up to `after` still has to carry out, in order."""
+        query = (
+            select(CommandRow)
+            .where(CommandRow.bot_id == bot_id, CommandRow.seq > after, CommandRow.done_at.is_(None))
+            .order_by(CommandRow.seq)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def command(self, bot_id: UUID, seq: int) -> CommandRow | None:
+        return await self._session.get(CommandRow, (bot_id, seq))
+
+    async def open_command(self, bot_id: UUID, command_type: str) -> CommandRow | None:
+        """The first command of a type that the bot has not carried out."""
+        query = select(CommandRow).where(
+            CommandRow.bot_id == bot_id, CommandRow.type == command_type, CommandRow.done_at.is_(None)
+        )
+        return await self._session.scalar(query.order_by(CommandRow.seq).limit(1))
+
+
+def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
+    parts = (
+        (BotRow.bot_name, wanted.bot_name),
+        (BotRow.meeting_url, wanted.meeting_url),
+        (cast(BotRow.id, String), wanted.bot_id),
+    )
+    found: list[ColumnElement[bool]] = [column.icontains(part, autoescape=True) for column, part in parts if part]
+    if wanted.participant_name:
+        person = ParticipantRow.name.icontains(wanted.participant_name, autoescape=True)
+        found.append(select(ParticipantRow).where(and_(ParticipantRow.bot_id == BotRow.id, person)).exists())
+    if wanted.created_after:
+        found.append(BotRow.created_at >= wanted.created_after)
+    if wanted.created_before:
+        found.append(BotRow.created_at <= wanted.created_before)
+    if wanted.ended_after:
+        found.append(BotRow.ended_at >= wanted.ended_after)
+    if wanted.platforms:
+        found.append(BotRow.platform.in_(list(wanted.platforms)))
+    if wanted.states:
+        found.append(BotRow.state.in_(list(wanted.states)))
+    elif not wanted.include_scheduled:
+        found.append(BotRow.state.not_in([BotState.SCHEDULED, BotState.CANCELLED]))
+    found.extend(BotRow.extra[key].astext == value for key, value in wanted.extra.items())
+    return found

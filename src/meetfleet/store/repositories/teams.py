@@ -1,0 +1,64 @@
+"""Queries on teams and API keys."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.store.tables import ApiKeyRow, TeamRow
+
+_USED_GRANULARITY = timedelta(minutes=1)
+
+
+class TeamRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, team_id: UUID) -> TeamRow | None:
+        return await self._session.get(TeamRow, team_id)
+
+    async def first(self) -> TeamRow | None:
+        """The oldest team: the one made at first start."""
+        return await self._session.scalar(select(TeamRow).order_by(TeamRow.created_at, TeamRow.id).limit(1))
+
+    async def add(self, team: TeamRow) -> TeamRow:
+        self._session.add(team)
+        await self._session.flush()
+        return team
+
+    async def lock_creation(self) -> None:
+        """Held to the end of the transaction: one process at a time makes the first team."""
+        await self._session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('first team', 0))"))
+
+
+class KeyRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, key: ApiKeyRow) -> ApiKeyRow:
+        self._session.add(key)
+        await self._session.flush()
+        return key
+
+    async def by_hash(self, sha256: str) -> ApiKeyRow | None:
+        """The key of this hash, unless revoked."""
+        query = select(ApiKeyRow).where(ApiKeyRow.sha256 == sha256, ApiKeyRow.revoked_at.is_(None))
+        return await self._session.scalar(query)
+
+    async def of_team(self, team_id: UUID) -> Sequence[ApiKeyRow]:
+        query = select(ApiKeyRow).where(ApiKeyRow.team_id == team_id).order_by(ApiKeyRow.created_at)
+        return (await self._session.scalars(query)).all()
+
+    async def matching(self, team_id: UUID, prefix_or_id: str) -> Sequence[ApiKeyRow]:
+        """Unrevoked keys whose id is, or whose shown prefix starts with, the given text."""
+        keys = await self.of_team(team_id)
+        return [
+            k for k in keys if k.revoked_at is None and (str(k.id) == prefix_or_id or k.prefix.startswith(prefix_or_id))
+        ]
+
+    async def touch(self, key: ApiKeyRow, now: datetime) -> None:
+        """Remembers the last use, to the minute: a write on every request would be waste."""
+        if key.last_used_at is None or now - key.last_used_at > _USED_GRANULARITY:
+            await self._session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key.id).values(last_used_at=now))

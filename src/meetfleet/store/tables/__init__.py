@@ -1,0 +1,27 @@
+"""The tables, one module a noun."""
+
+from meetfleet.store.tables.base import Base
+from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, LinkCursorRow
+from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
+from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
+from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
+
+__all__ = [
+    "ApiKeyRow",
+    "ArtifactRow",
+    "ArtifactStatus",
+    "AttemptRow",
+    "Base",
+    "BotEventRow",
+    "BotRow",
+    "ChatMessageRow",
+    "CommandRow",
+    "EndpointRow",
+    "LinkCursorRow",
+    "MessageRow",
+    "MessageStatus",
+    "ParticipantRow",
+    "Permissions",
+    "SegmentRow",
+    "TeamRow",
+]

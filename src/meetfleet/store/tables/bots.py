@@ -1,0 +1,122 @@
+"""A bot and its history."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from meetfleet.domain.end_reason import EndReason
+from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.link import RecordingMode
+from meetfleet.domain.meeting_url import Platform
+from meetfleet.store.ids import uuid7
+from meetfleet.store.tables.base import Base, choice, utc_now
+
+
+class BotRow(Base):
+    """One bot. `state` is written by `control.lifecycle` only.
+
+    Attributes:
+        number: The integer id that one dialect shows.
+        origin: The dialect that created it; its notices go out in the same one.
+        options: The whole validated request; secrets in it are sealed.
+        callback: {url, method, secret (sealed) or None}, or None.
+        take: Counts the processes that were started for it; 0 while queued.
+        waiting_for: Why a queued bot has not been started, in words.
+        lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
+        runner: {pid, started_at, host, work_dir} of its process, for adoption after a restart of the server.
+    """
+
+    __tablename__ = "bots"
+    __table_args__ = (
+        Index("ix_bots_team_id_created_at_id", "team_id", "created_at", "id"),
+        Index("ix_bots_team_id_meeting_url", "team_id", "meeting_url"),
+        Index(
+            "ix_bots_unfinished", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    number: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    origin: Mapped[str] = mapped_column(default="v2")
+
+    state: Mapped[BotState] = mapped_column(choice(BotState), default=BotState.QUEUED)
+    state_at: Mapped[datetime] = mapped_column(default=utc_now)
+    end_reason: Mapped[EndReason | None] = mapped_column(choice(EndReason))
+    end_detail: Mapped[str | None]
+    end_evidence: Mapped[dict[str, Any] | None]
+
+    meeting_url: Mapped[str]
+    platform: Mapped[Platform] = mapped_column(choice(Platform))
+    native_id: Mapped[str]
+    bot_name: Mapped[str]
+    recording_mode: Mapped[RecordingMode] = mapped_column(choice(RecordingMode), default=RecordingMode.SPEAKER_VIEW)
+    entry_message: Mapped[str | None]
+    timeouts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    ignored_participant_names: Mapped[list[str]] = mapped_column(default=list)
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    extra: Mapped[dict[str, Any] | None]
+    allow_multiple_bots: Mapped[bool] = mapped_column(default=True)
+    callback: Mapped[dict[str, Any] | None]
+
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    joined_at: Mapped[datetime | None]
+    recording_started_at: Mapped[datetime | None]
+    exited_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    duration_s: Mapped[float | None]
+
+    take: Mapped[int] = mapped_column(Integer, default=0)
+    waiting_for: Mapped[str | None]
+    lease_owner: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    link_token_hash: Mapped[str | None]
+    runner: Mapped[dict[str, Any] | None]
+    last_command_seq: Mapped[int] = mapped_column(default=0)
+    cpu_s: Mapped[float | None]
+    memory_bytes: Mapped[int | None]
+    artifacts_deleted_at: Mapped[datetime | None]
+    manifest: Mapped[dict[str, Any] | None]
+
+
+class BotEventRow(Base):
+    """One step of a bot's life, or something it observed on the way. Never changed, never deleted."""
+
+    __tablename__ = "bot_events"
+
+    bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id"), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    state: Mapped[BotState] = mapped_column(choice(BotState))
+    reason: Mapped[EndReason | None] = mapped_column(choice(EndReason))
+    cause: Mapped[str]
+    evidence: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class CommandRow(Base):
+    """An order to a bot; `ok` and `detail` are its answer."""
+
+    __tablename__ = "commands"
+
+    bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    type: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    done_at: Mapped[datetime | None]
+    ok: Mapped[bool | None]
+    detail: Mapped[str | None]
+
+
+class LinkCursorRow(Base):
+    """The highest report of a take that was taken in: the seat of the link's idempotency."""
+
+    __tablename__ = "link_cursors"
+
+    bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id"), primary_key=True)
+    take: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_n: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,90 @@
+"""Notices out: an Event goes to Endpoints (or a bot's callback) as Messages, in Attempts."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from meetfleet.store.ids import uuid7
+from meetfleet.store.tables.base import Base, choice, utc_now
+
+
+class EndpointRow(Base):
+    """An address that a team wants to be told at.
+
+    Attributes:
+        secret: Signing secret, sealed.
+        events: Event names it wants; None for all.
+        previous_secret: The one before a rotation, sealed; signs too until `previous_secret_until`.
+    """
+
+    __tablename__ = "endpoints"
+    __table_args__ = (Index("ix_endpoints_team_id", "team_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    url: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    secret: Mapped[str]
+    previous_secret: Mapped[str | None]
+    previous_secret_until: Mapped[datetime | None]
+    events: Mapped[list[str] | None]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    disabled_reason: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    deleted_at: Mapped[datetime | None]
+
+
+class MessageStatus(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class MessageRow(Base):
+    """One event on its way to one receiver; its id is the same in every attempt.
+
+    Attributes:
+        endpoint_id: None for a bot's callback, which is sent to the `callback` of the bot.
+        context: What the payload is rendered from besides the bot's present row.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_bot_id", "bot_id"),
+        Index("ix_messages_endpoint_id_created_at", "endpoint_id", "created_at"),
+        Index("ix_messages_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    bot_id: Mapped[UUID | None] = mapped_column(ForeignKey("bots.id"))
+    endpoint_id: Mapped[UUID | None] = mapped_column(ForeignKey("endpoints.id"))
+    event: Mapped[str]
+    context: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    status: Mapped[MessageStatus] = mapped_column(choice(MessageStatus), default=MessageStatus.PENDING)
+    attempt_count: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    delivered_at: Mapped[datetime | None]
+
+
+class AttemptRow(Base):
+    """One HTTP request of one message."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("ix_attempts_message_id", "message_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    url: Mapped[str]
+    status_code: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None]
+    response: Mapped[str | None]
+    duration_ms: Mapped[int | None]
