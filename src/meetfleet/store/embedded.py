@@ -46,14 +46,16 @@ class EmbeddedPostgres:
     Args:
         folder: Where data, socket, lock and log lie; made if missing.
         durable: False trades safety against power cuts for speed; for tests only.
+        retire_s: Patience with an orphaned predecessor before each harder means of stopping it.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, retire_s: float = 10) -> None:
         self.folder = folder.resolve()
         self.cluster = self.folder / "cluster"
         self.log_file = self.folder / "postgres.log"
         self.socket_dir = _socket_dir(self.folder)
         self._durable = durable
+        self._retire_s = retire_s
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,7 +85,8 @@ class EmbeddedPostgres:
         """The part of `start` that must run in the main thread; waits for a predecessor to go, not for readiness."""
         self._take_lock()
         try:
-            _retire_predecessor(self.cluster)
+            _retire_predecessor(self.cluster, self._retire_s)
+            self._clear_lock_files()
             user = _service_user()
             binaries = self._prepare(user)
             self._process = self._spawn(binaries, user)
@@ -143,6 +146,11 @@ class EmbeddedPostgres:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _clear_lock_files(self) -> None:
+        """Removes what names a process that is no postmaster of ours: a stranger with a recycled pid, or a zombie."""
+        for stale in (self.cluster / "postmaster.pid", self.socket_dir / f"{_SOCKET_NAME}.lock"):
+            stale.unlink(missing_ok=True)
 
     def _prepare(self, user: pwd.struct_passwd) -> PostgresBinaries:
         """Makes data and socket folders if missing; picks the programs that fit the data."""
@@ -269,14 +277,14 @@ def _private_dir(folder: Path, user: pwd.struct_passwd) -> None:
     os.chown(folder, user.pw_uid, user.pw_gid)
 
 
-def _retire_predecessor(cluster: Path) -> None:
-    """Stops a postmaster whose owner died, waits for its sessions to go, and clears a stale pid file.
+def _retire_predecessor(cluster: Path, patience_s: float) -> None:
+    """Stops a postmaster whose owner died, and waits for its sessions to go.
 
     The caller holds the folder's lock, so no living owner can be meant. Without the wait, a new server would refuse to
     start ("pre-existing shared memory block is still in use"), or worse, two would write.
     """
     pid_file = cluster / "postmaster.pid"
-    for number, patience_s in ((signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         processes = _processes_of(cluster)
         if not processes:
             break
@@ -286,8 +294,10 @@ def _retire_predecessor(cluster: Path) -> None:
             if number is signal.SIGKILL or process.pid == postmaster:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(number)
-        psutil.wait_procs(processes, timeout=patience_s)
-    pid_file.unlink(missing_ok=True)
+        # Looked for anew instead of awaited: an orphan that nobody reaps keeps its pid for ever.
+        deadline = time.monotonic() + patience_s
+        while _processes_of(cluster) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def _processes_of(cluster: Path) -> list[psutil.Process]:
