@@ -1,0 +1,1 @@
+"""What callers see. Each dialect projects the same services; no rule lives here."""

@@ -1,0 +1,1 @@
+"""Where recordings lie: object storage and signed links to what is in it."""
