@@ -31,7 +31,7 @@ DEDUPLICATION_WINDOW = timedelta(minutes=5)
 class ObjectRemover(Protocol):
     """The part of object storage that deleting needs."""
 
-    async def delete_prefix(self, prefix: str) -> None: ...
+    async def delete_prefix(self, prefix: str) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

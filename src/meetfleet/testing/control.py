@@ -16,6 +16,7 @@ class Enqueued:
     job: Job
     subject: UUID
     at: datetime | None
+    lane: str | None = None
 
 
 @dataclass(slots=True)
@@ -25,9 +26,16 @@ class RememberingQueue:
     jobs: list[Enqueued] = field(default_factory=list[Enqueued])
 
     async def enqueue(
-        self, session: AsyncSession, job: Job, subject: UUID, *, at: datetime | None = None, once: bool = False
+        self,
+        session: AsyncSession,
+        job: Job,
+        subject: UUID,
+        *,
+        at: datetime | None = None,
+        once: bool = False,
+        lane: str | None = None,
     ) -> None:
-        found = Enqueued(job, subject, at)
+        found = Enqueued(job, subject, at, lane)
         if not (once and found in self.jobs):
             self.jobs.append(found)
 
