@@ -118,6 +118,18 @@ def unpack_probe_frames(data: bytes | memoryview) -> Iterator[EncodedFrame]:
         yield _frame(fields, round(fields[6] * 1_000_000), csrcs, payload)
 
 
+def span_ns(data: bytes | memoryview) -> tuple[int, int]:
+    """Earliest and latest arrival in consecutive records, without reading their payloads; (0, 0) if none is whole."""
+    view = memoryview(data)
+    first_ns, last_ns, offset = 0, 0, 0
+    while offset + HEADER.size <= len(view):
+        fields = HEADER.unpack_from(view, offset)
+        first_ns = min(first_ns or fields[6], fields[6])
+        last_ns = max(last_ns, fields[6])
+        offset += max(fields[0], HEADER.size)
+    return first_ns, last_ns
+
+
 def _records(
     data: bytes | memoryview, header: struct.Struct
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], bytes]]:

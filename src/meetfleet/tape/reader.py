@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meetfleet.domain.errors import TapeError
-from meetfleet.tape.frame import EncodedFrame, FrameKind, unpack_frames
+from meetfleet.tape.frame import EncodedFrame, FrameKind, span_ns, unpack_frames
 from meetfleet.tape.mcap_scan import McapScan, RawMessage
 from meetfleet.tape.records import JSON_RECORDS, JsonRecord, Screenshot, TrackInfo
 from meetfleet.tape.segment import GAP_NAME, METADATA_NAME, TapeMeta
@@ -34,6 +34,11 @@ class TapeFrames:
     @property
     def kind(self) -> FrameKind:
         return FrameKind(self.body[_KIND_OFFSET])
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Earliest and latest arrival, without unpacking the payloads."""
+        return span_ns(self.body)
 
     @property
     def frames(self) -> list[EncodedFrame]:
@@ -104,6 +109,13 @@ class SegmentReader:
             return TapeMeta.from_map(values) if values else None
         except TapeError:
             return None
+
+    @property
+    def number(self) -> int | None:
+        """The segment's number in its take; known once `messages` yielded, None if damaged."""
+        values = next((values for name, values in self._scan.metadata if name == METADATA_NAME), None)
+        number = values.get("segment", "") if values else ""
+        return int(number) if number.isdigit() else None
 
     @property
     def lost_spans(self) -> list[LostSpan]:

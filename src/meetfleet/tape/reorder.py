@@ -124,6 +124,10 @@ class ReorderBuffer:
             due = max(due, (epoch, ticks))
         return self._pop(due)
 
+    def release_epoch(self, epoch: int) -> list[OrderedFrame]:
+        """Returns everything of an epoch, and of those before it, in order."""
+        return self._pop((epoch, 1 << 62))
+
     def flush(self) -> list[OrderedFrame]:
         """Returns everything that is left, in order."""
         self._arrivals.clear()

@@ -107,7 +107,7 @@ class Tape:
 
 
 def _last_ns(message: Message) -> int:
-    return max((f.arrival_ns for f in message.frames), default=0) if isinstance(message, TapeFrames) else message.at_ns
+    return message.span_ns[1] if isinstance(message, TapeFrames) else message.at_ns
 
 
 def gaps_between(reports: list[SegmentReport]) -> list[Gap]:
