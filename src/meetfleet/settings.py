@@ -159,6 +159,17 @@ class Settings:
         return settings
 
     @property
+    def local_url(self) -> str:
+        """Where this machine reaches the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)
+        return f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """Where everybody else reaches it."""
+        return (self.url or self.local_url).rstrip("/")
+
+    @property
     def objects_dir(self) -> Path:
         return self.data / "objects"
 
@@ -191,6 +202,12 @@ def documented() -> list[Documented]:
     return [
         Documented(_variable(f.name), meta["shown"] or str(cast(object, f.default)), meta["about"]) for f, meta in rows
     ]
+
+
+def bot_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What bot processes get to see: everything but our settings and the credentials of clouds and databases."""
+    hidden = (PREFIX, "AWS_", "AZURE_", "GOOGLE_", "GCP_", "PG")
+    return {name: value for name, value in environ.items() if not name.startswith(hidden)}
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:

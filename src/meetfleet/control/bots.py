@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,7 @@ from meetfleet.domain.errors import Conflict, NotFound
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import CommandType, RecordingMode, Timeouts
 from meetfleet.domain.meeting_url import MeetingUrl
+from meetfleet.storage.objects import ObjectStore, bot_prefix
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.paging import Page, PageRequest
@@ -26,12 +27,6 @@ from meetfleet.store.wakeups import wake
 
 DEDUPLICATION_WINDOW = timedelta(minutes=5)
 """Source: contract.md 9.4."""
-
-
-class ObjectRemover(Protocol):
-    """The part of object storage that deleting needs."""
-
-    async def delete_prefix(self, prefix: str) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +69,7 @@ class Bots:
     """The service behind every dialect. All methods raise NotFound (`bot_not_found`) for a foreign or unknown id."""
 
     def __init__(
-        self, database: Database, lifecycle: Lifecycle, queue: JobQueue, objects: ObjectRemover, clock: Clock
+        self, database: Database, lifecycle: Lifecycle, queue: JobQueue, objects: ObjectStore, clock: Clock
     ) -> None:
         self._database = database
         self._lifecycle = lifecycle
@@ -193,7 +188,7 @@ class Bots:
 
     async def purge(self, bot_id: UUID) -> None:
         """Removes all stored objects of a bot."""
-        await self._objects.delete_prefix(f"bots/{bot_id}")
+        await self._objects.delete_prefix(bot_prefix(str(bot_id)))
 
     async def _order(
         self, session: AsyncSession, bot: BotRow, kind: CommandType, data: Mapping[str, Any]

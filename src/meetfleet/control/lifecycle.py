@@ -8,11 +8,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.control.notices import Notices
+from meetfleet.control.outcome import judge
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import Conflict
 from meetfleet.domain.lifecycle import IN_MEETING, BotState, may_follow
 from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.tables import BotEventRow, BotRow
+from meetfleet.store.tables import BotEventRow, BotRow, EventKind
 
 log = structlog.get_logger()
 
@@ -53,9 +54,11 @@ class Lifecycle:
         if not may_follow(bot.state, state):
             raise ForbiddenStep(bot, state)
         log.info("bot_state", bot_id=str(bot.id), was=bot.state.value, state=state.value, reason=reason, cause=cause)
-        _stamp(bot, state, at)
         if reason is not None and bot.end_reason is None:
-            bot.end_reason, bot.end_detail, bot.end_evidence = reason, detail, dict(evidence or {})
+            # In the light of what was recorded so far: "removed" is another thing in the first minute.
+            bot.end_reason = judge(reason, _recorded_so_far_s(bot, at)).reason
+            bot.end_detail, bot.end_evidence = detail, dict(evidence or {})
+        _stamp(bot, state, at)
         event = await self.record(session, bot, at=at, cause=cause, evidence=evidence)
         await self.announce(session, bot, event)
         return event
@@ -69,13 +72,30 @@ class Lifecycle:
             await self._notices.bot_failed(session, bot)
 
     async def record(
-        self, session: AsyncSession, bot: BotRow, *, at: datetime, cause: str, evidence: Mapping[str, Any] | None = None
+        self,
+        session: AsyncSession,
+        bot: BotRow,
+        *,
+        at: datetime,
+        cause: str,
+        kind: EventKind = EventKind.STATE,
+        evidence: Mapping[str, Any] | None = None,
     ) -> BotEventRow:
         """Writes an event in the present state: the first one of a bot, or something worth keeping that is no step."""
         event = BotEventRow(
-            bot_id=bot.id, at=at, state=bot.state, reason=bot.end_reason, cause=cause, evidence=dict(evidence or {})
+            bot_id=bot.id,
+            at=at,
+            kind=kind,
+            state=bot.state,
+            reason=bot.end_reason,
+            cause=cause,
+            evidence=dict(evidence or {}),
         )
         return await BotRepository(session).append_event(event)
+
+
+def _recorded_so_far_s(bot: BotRow, at: datetime) -> float:
+    return 0.0 if bot.recording_started_at is None else max(0.001, (at - bot.recording_started_at).total_seconds())
 
 
 def _stamp(bot: BotRow, state: BotState, at: datetime) -> None:

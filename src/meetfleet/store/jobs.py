@@ -15,6 +15,7 @@ class Job(StrEnum):
     FINALISE = "finalise"
     DELIVER = "deliver"
     PURGE = "purge"
+    RENDER = "render"
 
 
 class JobQueue(Protocol):

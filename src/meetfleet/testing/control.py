@@ -1,12 +1,18 @@
-"""Fakes of the control plane's seams: a job queue and notices that remember."""
+"""Fakes of the control plane's seams: they remember what they were told, and do what a test scripts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.domain.errors import RunnerError
 from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.link import BotSpec
+from meetfleet.fleet.launcher import RunnerHandle, RunnerState, RunnerStatus
 from meetfleet.store.jobs import Job
 from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow
 
@@ -66,3 +72,84 @@ class RememberingNotices:
 
     def states(self, bot_id: UUID) -> list[BotState]:
         return [BotState(what) for what in self.of(bot_id) if what in set(BotState)]
+
+
+@dataclass(slots=True)
+class RecordingAssembler:
+    """Makes nothing; its manifest lists the segments it heard of.
+
+    Attributes:
+        failures: How many calls of `finish` fail before one succeeds.
+    """
+
+    segments: dict[UUID, list[str]] = field(default_factory=dict[UUID, list[str]])
+    finished: list[UUID] = field(default_factory=list[UUID])
+    failures: int = 0
+
+    async def segment_stored(self, bot_id: UUID, name: str) -> None:
+        self.segments.setdefault(bot_id, []).append(name)
+
+    async def finish(self, bot_id: UUID) -> Mapping[str, Any]:
+        if self.failures > 0:
+            self.failures -= 1
+            raise RunnerError("The scripted assembler fails.")
+        self.finished.append(bot_id)
+        return {"segments": sorted(self.segments.get(bot_id, []))}
+
+
+class StubLauncher:
+    """Starts nothing: a test says how each process is.
+
+    Attributes:
+        specs: What was started, in order.
+        refusing: While set, `start` fails with these words.
+    """
+
+    def __init__(self, folder: Path, host: str = "stub") -> None:
+        self._folder = folder
+        self._host = host
+        self._statuses: dict[int, RunnerStatus] = {}
+        self.specs: list[BotSpec] = []
+        self.stopped: list[int] = []
+        self.refusing: str | None = None
+
+    @property
+    def owner(self) -> str:
+        return f"stub@{self._host}"
+
+    def work_dir(self, bot_id: str, take: int) -> Path:
+        return self._folder / "bots" / bot_id / f"take-{take}"
+
+    async def start(self, spec: BotSpec) -> RunnerHandle:
+        if self.refusing is not None:
+            raise RunnerError(self.refusing)
+        self.specs.append(spec)
+        pid = len(self.specs)
+        self._statuses[pid] = RunnerStatus(RunnerState.ALIVE)
+        return RunnerHandle(self._host, pid, float(pid), spec.work_dir)
+
+    def end(self, bot_id: UUID, status: RunnerStatus) -> None:
+        """From now on the newest process of the bot is in this state."""
+        self._statuses[self.pid_of(bot_id)] = status
+
+    def pid_of(self, bot_id: UUID) -> int:
+        return max(pid for pid, spec in enumerate(self.specs, start=1) if spec.bot_id == str(bot_id))
+
+    async def adopt(self, handle: RunnerHandle) -> RunnerStatus:
+        return self.status(handle)
+
+    def status(self, handle: RunnerHandle) -> RunnerStatus:
+        if handle.host != self._host:
+            return RunnerStatus(RunnerState.FOREIGN)
+        return self._statuses.get(handle.pid, RunnerStatus(RunnerState.GONE))
+
+    def handle_left_in(self, work_dir: Path) -> RunnerHandle | None:
+        return None
+
+    async def ended(self, handle: RunnerHandle, *, within_s: float) -> bool:
+        return self.status(handle).state is not RunnerState.ALIVE
+
+    async def stop(self, handle: RunnerHandle, *, grace_s: float) -> None:
+        if self.status(handle).state is RunnerState.ALIVE:
+            self.stopped.append(handle.pid)
+            self._statuses[handle.pid] = RunnerStatus(RunnerState.EXITED, exit_code=0)

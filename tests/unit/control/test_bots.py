@@ -20,16 +20,9 @@ from meetfleet.store.repositories.bots import BotFilter, BotRepository
 from meetfleet.store.tables import Permissions, TeamRow
 from meetfleet.testing.clock import ManualClock
 from meetfleet.testing.control import RememberingNotices, RememberingQueue
+from meetfleet.testing.objects import MemoryObjects
 
 MEETING = parse_meeting_url("https://meet.google.com/abc-defg-hij")
-
-
-class Removed:
-    def __init__(self) -> None:
-        self.prefixes: list[str] = []
-
-    async def delete_prefix(self, prefix: str) -> None:
-        self.prefixes.append(prefix)
 
 
 class World:
@@ -41,8 +34,8 @@ class World:
         self.queue = RememberingQueue()
         self.notices = RememberingNotices()
         self.lifecycle = Lifecycle(self.notices)
-        self.removed = Removed()
-        self.bots = Bots(database, self.lifecycle, self.queue, self.removed, self.clock)
+        self.objects = MemoryObjects()
+        self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
         self.keys = Keys(database, self.clock)
         self.team = TeamRow(name="people")
 
@@ -174,10 +167,11 @@ async def test_data_of_a_finished_bot_can_be_deleted_twice_but_not_of_a_running_
     with pytest.raises(Conflict):
         await world.bots.delete_data(world.team, bot.id)
     await world.bots.request_leave(world.team, bot.id)
+    await world.objects.put(f"bots/{bot.id}/artifacts/output.flac", b"sound")
     first = await world.bots.delete_data(world.team, bot.id)
     again = await world.bots.delete_data(world.team, bot.id)
     assert first.artifacts_deleted_at == again.artifacts_deleted_at is not None
-    assert world.removed.prefixes == [f"bots/{bot.id}"] * 2
+    assert world.objects.contents == {}
 
 
 async def test_a_key_is_known_until_it_is_revoked(world: World):

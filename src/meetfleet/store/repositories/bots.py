@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select, text
+from sqlalchemy import ColumnElement, String, and_, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from meetfleet.domain.lifecycle import FINAL, LIVE, BotState
+from meetfleet.domain.lifecycle import LIVE, BotState
+from meetfleet.domain.link import CommandType
 from meetfleet.domain.meeting_url import Platform
 from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
 from meetfleet.store.tables import BotEventRow, BotRow, CommandRow, LinkCursorRow, ParticipantRow
@@ -83,15 +84,51 @@ class BotRepository:
         query = select(BotRow).where(BotRow.state.in_(list(states))).order_by(BotRow.state_at, BotRow.id)
         return (await self._session.scalars(query)).all()
 
-    async def unfinished(self) -> Sequence[BotRow]:
-        return await self.in_states(s for s in BotState if s not in FINAL)
+    async def live(self) -> Sequence[BotRow]:
+        return await self.in_states(LIVE)
 
-    async def expired(self, now: datetime) -> Sequence[BotRow]:
-        """Live bots whose lease has run out."""
-        query = select(BotRow).where(
-            BotRow.state.in_(list(LIVE)), or_(BotRow.lease_expires_at.is_(None), BotRow.lease_expires_at < now)
+    async def live_of(self, owner: str) -> Sequence[BotRow]:
+        """Bots whose processes one launcher started."""
+        return [bot for bot in await self.live() if bot.lease_owner == owner]
+
+    async def by_text_id(self, bot_id: str) -> BotRow | None:
+        """One bot, locked, by its id as bots and files spell it."""
+        return await self.get(UUID(bot_id), lock=True)
+
+    async def lock_placement(self, owner: str) -> None:
+        """Held to the end of the transaction: one dispatcher at a time judges the room of one machine."""
+        await self._session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 2))"), {"owner": owner})
+
+    async def next_queued(self) -> BotRow | None:
+        """The bot that has waited longest, locked; one that somebody else is claiming is passed over."""
+        query = select(BotRow).where(BotRow.state == BotState.QUEUED).order_by(BotRow.created_at, BotRow.id).limit(1)
+        query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+        return await self._session.scalar(query)
+
+    async def queued_since(self, before: datetime) -> Sequence[BotRow]:
+        """Queued bots that were created before a moment, locked."""
+        query = select(BotRow).where(BotRow.state == BotState.QUEUED, BotRow.created_at < before)
+        return (await self._session.scalars(query.with_for_update(skip_locked=True))).all()
+
+    async def tell_queued(self, why: str) -> None:
+        """Notes for all queued bots what they wait for."""
+        await self._session.execute(
+            update(BotRow)
+            .where(BotRow.state == BotState.QUEUED, BotRow.waiting_for.is_distinct_from(why))
+            .values(waiting_for=why)
         )
-        return (await self._session.scalars(query)).all()
+
+    async def last_report(self, bot_id: UUID, take: int) -> int:
+        """Number of the newest report of a take; 0 before the first."""
+        cursor = await self._session.get(LinkCursorRow, (bot_id, take))
+        return cursor.last_n if cursor else 0
+
+    async def leave_asked_at(self, bot_id: UUID) -> datetime | None:
+        """When the bot was first asked to leave, if it was."""
+        query = select(func.min(CommandRow.created_at)).where(
+            CommandRow.bot_id == bot_id, CommandRow.type == CommandType.LEAVE
+        )
+        return await self._session.scalar(query)
 
     async def events(self, bot_id: UUID) -> Sequence[BotEventRow]:
         query = select(BotEventRow).where(BotEventRow.bot_id == bot_id).order_by(BotEventRow.n)

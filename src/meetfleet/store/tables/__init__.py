@@ -1,7 +1,7 @@
 """The tables, one module a noun."""
 
 from meetfleet.store.tables.base import Base
-from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, LinkCursorRow
+from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, EventKind, LinkCursorRow
 from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
@@ -17,6 +17,7 @@ __all__ = [
     "ChatMessageRow",
     "CommandRow",
     "EndpointRow",
+    "EventKind",
     "LinkCursorRow",
     "MessageRow",
     "MessageStatus",

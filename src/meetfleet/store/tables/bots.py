@@ -1,6 +1,7 @@
 """A bot and its history."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,9 @@ class BotRow(Base):
         waiting_for: Why a queued bot has not been started, in words.
         lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
         runner: {pid, started_at, host, work_dir} of its process, for adoption after a restart of the server.
+        last_command_seq: Number of the newest row in `commands`.
+        cpu_s, memory_bytes: What the bot and its browser have used, and use now, by its own account.
+        cpu_cores: Processor time per second lately; `measured_at` is when.
     """
 
     __tablename__ = "bots"
@@ -78,19 +82,31 @@ class BotRow(Base):
     runner: Mapped[dict[str, Any] | None]
     last_command_seq: Mapped[int] = mapped_column(default=0)
     cpu_s: Mapped[float | None]
+    cpu_cores: Mapped[float | None]
     memory_bytes: Mapped[int | None]
+    measured_at: Mapped[datetime | None]
     artifacts_deleted_at: Mapped[datetime | None]
     manifest: Mapped[dict[str, Any] | None]
 
 
+class EventKind(StrEnum):
+    """`state` is a step of the lifecycle; the others are observations within a state."""
+
+    STATE = "state"
+    SCREEN = "screen"
+    CAPTURE = "capture"
+    RUNNER = "runner"
+
+
 class BotEventRow(Base):
-    """One step of a bot's life, or something it observed on the way. Never changed, never deleted."""
+    """One step of a bot's life, or something observed on the way. Never changed, never deleted."""
 
     __tablename__ = "bot_events"
 
     bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id"), primary_key=True)
     n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
+    kind: Mapped[EventKind] = mapped_column(choice(EventKind), default=EventKind.STATE)
     state: Mapped[BotState] = mapped_column(choice(BotState))
     reason: Mapped[EndReason | None] = mapped_column(choice(EndReason))
     cause: Mapped[str]

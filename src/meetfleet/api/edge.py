@@ -1,0 +1,93 @@
+"""What every request passes on its way in: a name in the logs, a limit on its size, a line when it is done."""
+
+import re
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+import structlog
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from meetfleet.api.errors import envelope
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+_REQUEST_ID = re.compile(r"^[\w.-]{1,64}$")
+_UNLIMITED = re.compile(r"^/link/bots/[^/]+/segments/")
+_CHATTY = re.compile(r"^/(link/|healthz|readyz)")
+
+log = structlog.get_logger()
+
+
+class BodyTooLarge(Exception):
+    """Raised into whoever reads the body."""
+
+
+class Edge:
+    """ASGI middleware. Segments of a tape are limited where they are stored, all other bodies here."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = _Request(scope, self._max_body_bytes)
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
+            await self._pass(request, scope, receive, send)
+
+    async def _pass(self, request: "_Request", scope: Scope, receive: Receive, send: Send) -> None:
+        async def limited() -> Message:
+            message = await receive()
+            request.count(message)
+            return message
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request.status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request.request_id.encode())]
+            await send(message)
+
+        try:
+            if request.announces_too_much:
+                raise BodyTooLarge
+            await self._app(scope, limited, noted)
+        except BodyTooLarge:
+            if request.status is None:
+                message = f"The request body is larger than {self._max_body_bytes} bytes."
+                answer = JSONResponse(envelope(413, message), 413, headers={"connection": "close"})
+                await answer(scope, receive, noted)
+        finally:
+            request.log()
+
+
+class _Request:
+    """One request under way."""
+
+    def __init__(self, scope: Scope, max_body_bytes: int) -> None:
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        self.request_id = given if _REQUEST_ID.match(given) else uuid4().hex[:16]
+        self.status: int | None = None
+        self._method, self._path = str(scope["method"]), str(scope["path"])
+        self._limit = None if _UNLIMITED.match(self._path) else max_body_bytes
+        self._announced = headers.get(b"content-length", b"")
+        self._received = 0
+        self._began = time.perf_counter()
+
+    @property
+    def announces_too_much(self) -> bool:
+        return self._limit is not None and self._announced.isdigit() and int(self._announced) > self._limit
+
+    def count(self, message: Message) -> None:
+        """Raises BodyTooLarge once more has come than is allowed."""
+        self._received += len(message.get("body", b""))
+        if self._limit is not None and self._received > self._limit:
+            raise BodyTooLarge
+
+    def log(self) -> None:
+        level = "debug" if _CHATTY.match(self._path) else "info"
+        took_ms = round((time.perf_counter() - self._began) * 1000, 1)
+        getattr(log, level)("request", method=self._method, path=self._path, status=self.status, took_ms=took_ms)

@@ -1,0 +1,1 @@
+"""Where bots report: the server's side of `domain/link.py` on the wire."""

@@ -1,0 +1,182 @@
+"""Gives queued bots a place, oldest first, as far as this machine has room."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.control.keys import hash_of
+from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.domain.clock import Clock
+from meetfleet.domain.end_reason import EndReason
+from meetfleet.domain.errors import RunnerError
+from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.link import BotSpec, BrowserSpec, Timeouts
+from meetfleet.fleet.capacity import Capacity, Cost, Running, refusal
+from meetfleet.fleet.launcher import Launcher, RunnerHandle
+from meetfleet.store.database import Database
+from meetfleet.store.repositories.bots import BotRepository
+from meetfleet.store.tables import BotRow
+from meetfleet.store.times import utc
+
+START_LEASE_S = 60.0
+"""How long a started process may take to its first report."""
+MAX_STARTS = 3
+"""How often a bot is started that never said a word."""
+
+_JOINING = frozenset({BotState.STARTING, BotState.JOINING})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every bot that is started here is told.
+
+    Attributes:
+        link_url: Where it reports.
+        queue_s: How long a bot may wait for a place.
+    """
+
+    link_url: str
+    browser: BrowserSpec = field(default_factory=BrowserSpec)
+    queue_s: float = 900.0
+
+
+class Dispatcher:
+    """May run on several servers at once: each bot is claimed under a row lock, each machine filled under one lock.
+
+    Args:
+        room: Measures what bots may use now.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        lifecycle: Lifecycle,
+        launcher: Launcher,
+        room: Callable[[], Capacity],
+        site: Site,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._launcher = launcher
+        self._room = room
+        self._site = site
+        self._clock = clock
+
+    async def place_waiting(self) -> int:
+        """Starts queued bots until none waits or one does not fit; says how many. Those left know why they wait."""
+        started = 0
+        while (spec := await self._claim_next()) is not None:
+            if not await self._launch(spec):
+                break
+            started += 1
+        return started
+
+    async def expire_queue(self) -> None:
+        """Fails bots that waited too long for a place."""
+        async with self._database.transaction() as session:
+            before = self._now() - timedelta(seconds=self._site.queue_s)
+            for bot in await BotRepository(session).queued_since(before):
+                await self._lifecycle.advance(
+                    session,
+                    bot,
+                    BotState.FAILED,
+                    at=self._now(),
+                    cause="dispatch",
+                    reason=EndReason.DISPATCH_TIMEOUT,
+                    detail=bot.waiting_for,
+                )
+
+    async def _claim_next(self) -> BotSpec | None:
+        async with self._database.transaction() as session:
+            bots = BotRepository(session)
+            await bots.lock_placement(self._launcher.owner)
+            bot = await bots.next_queued()
+            if bot is None:
+                return None
+            running = [_running(b) for b in await bots.live_of(self._launcher.owner)]
+            why = refusal(self._room(), running, bot.recording_mode)
+            if why is not None:
+                await bots.tell_queued(why)
+                return None
+            return await self._claim(session, bot)
+
+    async def _claim(self, session: AsyncSession, bot: BotRow) -> BotSpec:
+        token = secrets.token_urlsafe(32)
+        bot.take += 1
+        bot.waiting_for = None
+        bot.runner = None
+        bot.link_token_hash = hash_of(token)
+        bot.lease_owner = self._launcher.owner
+        bot.lease_expires_at = self._now() + timedelta(seconds=START_LEASE_S)
+        await self._lifecycle.advance(session, bot, BotState.STARTING, at=self._now(), cause="dispatch")
+        return self._spec(bot, token)
+
+    async def _launch(self, spec: BotSpec) -> bool:
+        try:
+            handle = await self._launcher.start(spec)
+        except RunnerError as error:
+            log.error("bot_not_started", bot_id=spec.bot_id, error=error.message)
+            await self._return_to_queue(spec, error)
+            return False
+        await self._remember(spec, handle)
+        return True
+
+    async def _remember(self, spec: BotSpec, handle: RunnerHandle) -> None:
+        async with self._database.transaction() as session:
+            bot = await BotRepository(session).by_text_id(spec.bot_id)
+            if bot is not None and bot.take == spec.take:
+                bot.runner = handle.to_dict()
+
+    async def _return_to_queue(self, spec: BotSpec, error: RunnerError) -> None:
+        async with self._database.transaction() as session:
+            bot = await BotRepository(session).by_text_id(spec.bot_id)
+            if bot is not None and bot.take == spec.take:
+                await requeue(session, self._lifecycle, bot, why=error.message, at=self._now())
+
+    def _spec(self, bot: BotRow, token: str) -> BotSpec:
+        return BotSpec(
+            bot_id=str(bot.id),
+            take=bot.take,
+            token=token,
+            link_url=self._site.link_url,
+            work_dir=str(self._launcher.work_dir(str(bot.id), bot.take)),
+            meeting_url=bot.meeting_url,
+            platform=bot.platform.value,
+            bot_name=bot.bot_name,
+            recording_mode=bot.recording_mode,
+            entry_message=bot.entry_message,
+            timeouts=Timeouts(**bot.timeouts),
+            ignored_participant_names=tuple(bot.ignored_participant_names),
+            browser=self._site.browser,
+        )
+
+    def _now(self) -> datetime:
+        return utc(self._clock.now_ns())
+
+
+async def requeue(session: AsyncSession, lifecycle: Lifecycle, bot: BotRow, *, why: str, at: datetime) -> None:
+    """Sends a bot that never reported back to the queue, or fails it if that happened too often."""
+    if bot.state is not BotState.STARTING:
+        return
+    if bot.take < MAX_STARTS:
+        bot.waiting_for = why
+        await lifecycle.advance(session, bot, BotState.QUEUED, at=at, cause="dispatch", evidence={"why": why})
+    else:
+        reason = EndReason.INTERNAL_ERROR
+        await lifecycle.advance(
+            session, bot, BotState.FAILED, at=at, cause="dispatch", reason=reason, detail=why, evidence={"why": why}
+        )
+
+
+def _running(bot: BotRow) -> Running:
+    measured = None
+    if bot.cpu_cores is not None and bot.memory_bytes is not None:
+        measured = Cost(bot.cpu_cores, bot.memory_bytes)
+    return Running(bot.recording_mode, measured, bot.state in _JOINING)

@@ -1,0 +1,80 @@
+"""Whether one more bot fits on a machine, judged by what the running ones cost and not by their number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meetfleet.domain.link import RecordingMode
+
+_MB = 1_000_000
+_BURST_PER_CORE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a bot uses, its browser included.
+
+    Attributes:
+        cores: Processor seconds per second.
+    """
+
+    cores: float
+    memory_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bot that has a place.
+
+    Attributes:
+        measured: By its own heartbeats; None before the first.
+        is_joining: Between start and the meeting, when a browser costs much more than later.
+    """
+
+    mode: RecordingMode
+    measured: Cost | None
+    is_joining: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What bots may use together.
+
+    Attributes:
+        free_memory_bytes: What the machine has left at this moment, whoever uses the rest.
+    """
+
+    cores: float
+    memory_bytes: float
+    free_memory_bytes: float
+
+
+EXPECTED = {
+    RecordingMode.AUDIO_ONLY: Cost(0.10, 260 * _MB),
+    RecordingMode.SPEAKER_VIEW: Cost(0.16, 300 * _MB),
+    RecordingMode.GALLERY_VIEW: Cost(0.16, 300 * _MB),
+}
+"""What a bot costs in a six-person meeting until it tells. Measured, see docs/operating.md."""
+
+
+def refusal(capacity: Capacity, running: Sequence[Running], mode: RecordingMode) -> str | None:
+    """Why one more bot does not fit now, in words for its owner; None if it fits. A first bot always does."""
+    if not running:
+        return None
+    wanted = EXPECTED[mode]
+    costs = [bot.measured if bot.measured and not bot.is_joining else EXPECTED[bot.mode] for bot in running]
+    joining = sum(bot.is_joining for bot in running)
+    cores = sum(cost.cores for cost in costs)
+    memory = sum(cost.memory_bytes for cost in costs)
+    if joining >= max(1, round(capacity.cores * _BURST_PER_CORE)):
+        return f"{joining} bots are starting; the next one starts when one of them is in its meeting"
+    if cores + wanted.cores > capacity.cores:
+        return f"{len(running)} bots use {cores:.1f} of {capacity.cores:.1f} processor cores"
+    if memory + wanted.memory_bytes > capacity.memory_bytes:
+        return f"{len(running)} bots use {_mb(memory)} of {_mb(capacity.memory_bytes)} MB of memory"
+    if wanted.memory_bytes > capacity.free_memory_bytes:
+        return f"this machine has {_mb(capacity.free_memory_bytes)} MB of memory left"
+    return None
+
+
+def _mb(size_bytes: float) -> int:
+    return round(size_bytes / _MB)
