@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from meetfleet.domain.end_reason import EndReason
@@ -219,3 +220,28 @@ def item_code_of(error: RequestError) -> str:
     """The code of a failed item of a batch: unprefixed. Source: contract.md 2.2."""
     code = code_of(error.code, error.status).removeprefix("FST_ERR_")
     return "VALIDATION_ERROR" if code == "VALIDATION" else code
+
+
+ARTIFACT_NAMES = {
+    "video": "video.mp4",
+    "audio": "output.flac",
+    "diarization": "diarization.jsonl",
+    "raw_transcription": "raw_transcription.json",
+    "transcription": "output_transcription.json",
+    "chat_messages": "chat_messages.json",
+}
+"""Which file stands behind which field. Source: contract.md section 11."""
+
+
+class Event(StrEnum):
+    """What webhooks tell. Source: contract.md 5.4."""
+
+    STATUS_CHANGE = "bot.status_change"
+    COMPLETED = "bot.completed"
+    FAILED = "bot.failed"
+    CHAT_MESSAGE = "bot.chat_message"
+
+
+def wire_time(at: datetime) -> str:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the one form that every published pattern takes. Source: contract.md 1.5."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Who is told: webhook endpoints, callbacks, their signatures, deliveries and history."""

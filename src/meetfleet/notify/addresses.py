@@ -1,0 +1,110 @@
+"""Which addresses may be called: nobody may use our webhooks to reach what only our network can reach."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+from meetfleet.domain.errors import InvalidRequest, ProviderError
+
+URL_MAX_CHARS = 2048
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(ProviderError):
+    """The name leads into a private network."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"'{host}' is a private address; the operator can allow those with MEETFLEET_ALLOW_PRIVATE_WEBHOOKS.",
+            code="address_refused",
+        )
+
+
+class AddressGuard:
+    """Looks names up once and hands out the addresses themselves, so that a name cannot change its mind in between.
+
+    Args:
+        allow_private: Whether loopback, private and link-local addresses may be called, too.
+        resolve: Name and port to addresses; the system's resolver by default.
+    """
+
+    def __init__(self, *, allow_private: bool, resolve: Resolve | None = None) -> None:
+        self._allow_private = allow_private
+        self._resolve = resolve or _system_resolve
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Where `host` may be called, best first.
+
+        Raises:
+            AddressRefused: one of its addresses is private.
+            ProviderError: it has none.
+        """
+        try:
+            found = await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise ProviderError(f"The host '{host}' is not known.", code="host_unknown", retryable=True) from error
+        if not found:
+            raise ProviderError(f"The host '{host}' has no address.", code="host_unknown", retryable=True)
+        if not self._allow_private and not all(is_public(address) for address in found):
+            raise AddressRefused(host)
+        return found
+
+    async def check_url(self, url: str) -> str:
+        """The URL itself, if it is one that we would call now. A name that does not resolve yet is let through.
+
+        Raises:
+            InvalidRequest: it is no http(s) URL, or leads into a private network.
+        """
+        host, port = url_target(url)
+        try:
+            await self.addresses(host, port)
+        except AddressRefused as error:
+            raise InvalidRequest(error.message, code="address_refused") from error
+        except ProviderError:
+            pass
+        return url
+
+
+def url_target(url: str) -> tuple[str, int]:
+    """Host and port of an http(s) URL.
+
+    Raises:
+        InvalidRequest: it is another kind of URL, has a password in it, or is too long.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, None
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if parts is None or not host or not plain or parts.scheme not in ("http", "https") or len(url) > URL_MAX_CHARS:
+        raise InvalidRequest("A webhook URL is an absolute http or https URL.", code="invalid_url")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidRequest("A webhook URL holds no user name or password.", code="invalid_url")
+    return host, port or (443 if parts.scheme == "https" else 80)
+
+
+def is_public(address: str) -> bool:
+    """Whether the whole internet can reach this address; also judged by the IPv4 address that an IPv6 one wraps."""
+    try:
+        parsed: _Address = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return False
+    inner = _embedded(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
+    judged = inner or parsed
+    return judged.is_global and not (judged.is_multicast or judged.is_reserved or judged.is_unspecified)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
+async def _system_resolve(host: str, port: int) -> Sequence[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -1,0 +1,104 @@
+"""Turns what happens to a bot into messages on their way, inside the transaction in which it happens."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.domain.clock import Clock
+from meetfleet.domain.dialects.v2 import Event, Status, Timeline
+from meetfleet.domain.lifecycle import BotState
+from meetfleet.notify.payloads import v2
+from meetfleet.store.jobs import Job, JobQueue
+from meetfleet.store.repositories.bots import BotRepository
+from meetfleet.store.repositories.notices import EndpointRepository, MessageRepository
+from meetfleet.store.repositories.recordings import RecordingRepository
+from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow, MessageRow
+from meetfleet.store.times import utc
+
+_LANES = 4
+
+
+class WebhookNotices:
+    """The `Notices` of the control plane: one message for each endpoint that wants the event, and for the callback.
+
+    First attempts of one bot to one endpoint run in one lane, so that a healthy receiver sees the bot's steps in order;
+    an endpoint has a few lanes, so that a slow one never takes all workers.
+    """
+
+    def __init__(self, queue: JobQueue, clock: Clock) -> None:
+        self._queue = queue
+        self._clock = clock
+
+    async def status_changed(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
+        """One `bot.status_change` for each status that the step announces."""
+        for status in await self._announced(session, event):
+            context = {"status": v2.status_context(bot, event, status)}
+            await self._tell(session, bot, Event.STATUS_CHANGE, context)
+
+    async def bot_completed(self, session: AsyncSession, bot: BotRow) -> None:
+        await self.tell_end(session, bot)
+
+    async def bot_failed(self, session: AsyncSession, bot: BotRow) -> None:
+        await self.tell_end(session, bot)
+
+    async def chat_message(self, session: AsyncSession, bot: BotRow, message: ChatMessageRow) -> None:
+        """The bot's own messages are not told. Source: contract.md 5.4."""
+        if message.is_self:
+            return
+        people = await RecordingRepository(session, bot.id).participants()
+        number = next((p.number for p in people if p.participant_id == message.participant_id), None)
+        await self._tell(session, bot, Event.CHAT_MESSAGE, {"chat": v2.chat_context(message, number)})
+
+    async def tell_end(self, session: AsyncSession, bot: BotRow, *, callback: bool = True) -> None:
+        """The final event, to all endpoints and (unless it is a repeat for these only) to the callback."""
+        event = Event.COMPLETED if bot.state is BotState.COMPLETED else Event.FAILED
+        await self._tell(session, bot, event, {})
+        if callback and bot.callback is not None:
+            await self.call_back(session, bot, bot.callback)
+
+    async def call_back(self, session: AsyncSession, bot: BotRow, callback: Mapping[str, Any]) -> MessageRow:
+        """The final event to one callback: {url, method, secret (sealed) or None}."""
+        event = Event.COMPLETED if bot.state is BotState.COMPLETED else Event.FAILED
+        return await self._put(session, bot, event, {"callback": dict(callback)}, None)
+
+    async def _announced(self, session: AsyncSession, event: BotEventRow) -> Sequence[Status]:
+        timeline = Timeline()
+        for earlier in await BotRepository(session).events(event.bot_id):
+            if earlier.n < event.n:
+                timeline.advance(earlier.state, earlier.reason)
+        return timeline.advance(event.state, event.reason)
+
+    async def _tell(self, session: AsyncSession, bot: BotRow, event: Event, context: Mapping[str, Any]) -> None:
+        for endpoint in await EndpointRepository(session).wanting(bot.team_id, event):
+            await self._put(session, bot, event, context, endpoint.id)
+
+    async def _put(
+        self, session: AsyncSession, bot: BotRow, event: Event, context: Mapping[str, Any], endpoint_id: UUID | None
+    ) -> MessageRow:
+        now = self._now()
+        message = MessageRow(
+            team_id=bot.team_id,
+            bot_id=bot.id,
+            endpoint_id=endpoint_id,
+            event=event.value,
+            context=dict(context),
+            next_attempt_at=now,
+            created_at=now,
+        )
+        await MessageRepository(session).add(message)
+        await self._queue.enqueue(session, Job.DELIVER, message.id, lane=lane_of(bot.id, endpoint_id))
+        return message
+
+    def _now(self) -> datetime:
+        return utc(self._clock.now_ns())
+
+
+def lane_of(bot_id: UUID, endpoint_id: UUID | None) -> str:
+    """Where first attempts queue: per callback, or in one of an endpoint's few lanes, always the same for one bot."""
+    if endpoint_id is None:
+        return f"callback {bot_id}"
+    return f"endpoint {endpoint_id} {hashlib.sha256(bot_id.bytes).digest()[0] % _LANES}"

@@ -1,0 +1,1 @@
+"""Bodies of notices, one module a dialect."""
