@@ -61,6 +61,16 @@ def test_a_denied_bot_tells_why_then_that_recording_failed_then_that_it_failed()
     assert told(*steps)[3:] == ["bot_rejected", "recording_failed", "failed"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "signal"),
+    [(EndReason.API_REQUEST, "api_request_stop"), (EndReason.BOT_REMOVED, "bot_removed_too_early")],
+)
+def test_a_bot_that_leaves_before_it_recorded_has_a_failed_recording(reason: EndReason, signal: str) -> None:
+    steps = (S.QUEUED, S.JOINING, S.IN_CALL, (S.LEAVING, reason), (S.PROCESSING, reason))
+    final = (S.FAILED, EndReason.STOPPED_BEFORE_RECORD)
+    assert told(*steps, final)[3:] == [signal, "recording_failed", "failed"]
+
+
 def test_a_step_that_skips_others_makes_up_for_their_words() -> None:
     reason = EndReason.WAITING_ROOM_TIMEOUT
     assert told(S.QUEUED, S.JOINING, (S.FAILED, reason))[2:] == ["waiting_room_timeout", "recording_failed", "failed"]
@@ -119,35 +129,35 @@ def test_every_walk_of_the_lifecycle_ends_in_its_final_word_and_never_stutters(
     choices: list[int], reason: EndReason
 ) -> None:
     timeline = Timeline()
-    state, words = S.QUEUED, timeline.advance(S.QUEUED)
+    state, words, recorded = S.QUEUED, timeline.advance(S.QUEUED), False
     while not state.is_final:
         following = [s for s in S if may_follow(state, s) and s is not S.CANCELLED]
         state = following[choices.pop() % len(following)] if choices else S.FAILED
+        recorded = recorded or state is S.RECORDING
         late = state in (S.LEAVING, S.PROCESSING, S.TRANSCRIBING, S.COMPLETED, S.FAILED)
         words += timeline.advance(state, reason if late else None)
         if late:
-            assert words[-1] is status_of(state, reason)
+            assert words[-1] is status_of(state, reason, recorded=recorded)
     assert words[-1] is (Status.COMPLETED if state is S.COMPLETED else Status.FAILED)
     assert all(one is not next_one for one, next_one in itertools.pairwise(words))
     assert words.count(Status.CALL_ENDED) + words.count(Status.RECORDING_FAILED) <= 1
 
 
 def test_what_a_status_filter_looks_for_is_exactly_what_shows_that_status() -> None:
+    facts = list(itertools.product((None, *EndReason), (False, True), (False, True)))
     for status in Status:
         standings = standings_of([status])
-        for state in S:
-            if state in (S.SCHEDULED, S.CANCELLED):
-                assert state not in {s.state for s in standings}
-                continue
-            for reason in (None, *EndReason):
-                for resumed in (False, True):
-                    found = any(
-                        s.state is state
-                        and (not s.reasons or reason in s.reasons)
-                        and (s.resumed is None or s.resumed is resumed)
-                        for s in standings
-                    )
-                    assert found == (status_of(state, reason, resumed=resumed) is status)
+        assert not {s.state for s in standings} & {S.SCHEDULED, S.CANCELLED}
+        for state in set(S) - {S.SCHEDULED, S.CANCELLED}:
+            for reason, recorded, resumed in facts:
+                found = any(
+                    s.state is state
+                    and (not s.reasons or reason in s.reasons)
+                    and s.recorded in (None, recorded)
+                    and s.resumed in (None, resumed)
+                    for s in standings
+                )
+                assert found == (status_of(state, reason, recorded=recorded, resumed=resumed) is status)
 
 
 def test_only_failures_of_the_call_carry_their_sentence() -> None:

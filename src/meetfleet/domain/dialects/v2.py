@@ -1,10 +1,10 @@
 """Meeting BaaS v2: statuses, platform words, error codes. Source: contract.md sections 1.10 and 8."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from meetfleet.domain.dialects.standing import Standing
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import RequestError
 from meetfleet.domain.lifecycle import BotState
@@ -61,6 +61,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._state: BotState | None = None
+        self._recorded = False
         self._told: list[Status] = []
 
     def advance(self, state: BotState, reason: EndReason | None = None) -> list[Status]:
@@ -72,83 +73,80 @@ class Timeline:
         previous, self._state = self._state, state
         if state is previous:
             return []
+        self._recorded = self._recorded or state is BotState.RECORDING
         words = self._words(state, previous, reason)
-        fresh = [word for n, word in enumerate(words) if word not in (words[:n] or self._told[-1:])]
+        fresh = [word for word in words if word not in self._told[-1:]]
         self._told += fresh
         return fresh
 
     def _words(self, state: BotState, previous: BotState | None, reason: EndReason | None) -> list[Status]:
+        signals, ending = _signals(reason, self._recorded), _ending(reason, self._recorded)
         match state:
             case BotState.RECORDING:
-                paused = previous is BotState.PAUSED
-                return [Status.RECORDING_RESUMED if paused else Status.IN_CALL_RECORDING]
+                return [Status.RECORDING_RESUMED if previous is BotState.PAUSED else Status.IN_CALL_RECORDING]
             case BotState.LEAVING:
-                return self._untold(_signals(reason) or [_ending(reason)])
+                return self._untold(signals or [ending])
             case BotState.PROCESSING:
-                return self._untold([*_signals(reason), _ending(reason)])
+                return self._untold([*signals, ending])
             case BotState.TRANSCRIBING:
-                return [*self._recorded(reason), Status.TRANSCRIBING]
+                return [*self._kept(signals), Status.TRANSCRIBING]
             case BotState.COMPLETED:
-                return [*self._recorded(reason), Status.COMPLETED]
+                return [*self._kept(signals), Status.COMPLETED]
             case BotState.FAILED:
-                return [*self._failed(reason), Status.FAILED]
+                # A bot that never set out has no call that could have failed.
+                set_out = any(word is not Status.QUEUED for word in self._told)
+                over = self._is_over()
+                return [*([] if over else self._untold([*signals, *([ending] if set_out else [])])), Status.FAILED]
             case _:
                 return [_DIRECT[state]] if state in _DIRECT else []
 
-    def _recorded(self, reason: EndReason | None) -> list[Status]:
-        ended = [] if Status.RECORDING_FAILED in self._told else [Status.CALL_ENDED]
-        return self._untold([*_signals(reason), *ended, Status.RECORDING_SUCCEEDED])
+    def _kept(self, signals: list[Status]) -> list[Status]:
+        return self._untold([*([] if self._is_over() else [*signals, Status.CALL_ENDED]), Status.RECORDING_SUCCEEDED])
 
-    def _failed(self, reason: EndReason | None) -> list[Status]:
-        if {Status.CALL_ENDED, Status.RECORDING_FAILED} & set(self._told):
-            return []
-        # A bot that never set out has no call that could have failed.
-        set_out = any(word is not Status.QUEUED for word in self._told)
-        return self._untold([*_signals(reason), *([_ending(reason)] if set_out else [])])
+    def _is_over(self) -> bool:
+        return Status.CALL_ENDED in self._told or Status.RECORDING_FAILED in self._told
 
     def _untold(self, words: list[Status]) -> list[Status]:
         return [word for word in words if word not in self._told]
 
 
-def _signals(reason: EndReason | None) -> list[Status]:
+def _signals(reason: EndReason | None, recorded: bool) -> list[Status]:
+    if reason is EndReason.BOT_REMOVED and not recorded:
+        reason = EndReason.BOT_REMOVED_TOO_EARLY
     signal = reason.projection.v2_signal if reason else None
     return [Status(signal)] if signal else []
 
 
-def _ending(reason: EndReason | None) -> Status:
+def _ending(reason: EndReason | None, recorded: bool) -> Status:
     lost = reason is not None and reason.is_failure and reason is not EndReason.TRANSCRIPTION_FAILED
-    return Status.RECORDING_FAILED if lost else Status.CALL_ENDED
+    return Status.CALL_ENDED if recorded and not lost else Status.RECORDING_FAILED
 
 
-def status_of(state: BotState, reason: EndReason | None = None, *, resumed: bool = False) -> Status:
+def status_of(
+    state: BotState, reason: EndReason | None = None, *, recorded: bool = True, resumed: bool = False
+) -> Status:
     """The status that a bot shows now.
 
     Args:
-        resumed: Whether its recording was paused before.
+        recorded: Whether its recording ever started.
+        resumed: Whether its recording was ever paused.
     """
-    if state is BotState.RECORDING and resumed:
-        return Status.RECORDING_RESUMED
-    words = Timeline().advance(state, reason)
-    return words[-1] if words else Status.QUEUED
+    match state:
+        case BotState.RECORDING:
+            return Status.RECORDING_RESUMED if resumed else Status.IN_CALL_RECORDING
+        case BotState.LEAVING:
+            return [_ending(reason, recorded), *_signals(reason, recorded)][-1]
+        case BotState.PROCESSING:
+            return _ending(reason, recorded)
+        case BotState.TRANSCRIBING | BotState.COMPLETED | BotState.FAILED:
+            return Status(state.value)
+        case _:
+            return _DIRECT.get(state, Status.QUEUED)
 
 
 def error_text(status: Status, reason: EndReason | None) -> str | None:
     """The sentence that a status change carries, if it carries one."""
     return reason.projection.text if reason is not None and status in _WITH_ERROR else None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A state and end reason, as stored, that show as one status.
-
-    Attributes:
-        reasons: Any of these; None stands for no reason yet. An empty set means that the reason does not matter.
-        resumed: Whether the recording must (True) or must not (False) have been paused before.
-    """
-
-    state: BotState
-    reasons: frozenset[EndReason | None] = frozenset()
-    resumed: bool | None = None
 
 
 def standings_of(statuses: Iterable[Status]) -> list[Standing]:
@@ -159,13 +157,31 @@ def standings_of(statuses: Iterable[Status]) -> list[Standing]:
     for state in BotState:
         if state in (BotState.SCHEDULED, BotState.CANCELLED):
             continue
-        if state is BotState.RECORDING:
-            found += [Standing(state, resumed=r) for r in (False, True) if status_of(state, resumed=r) in wanted]
-            continue
-        reasons = frozenset(reason for reason in every if status_of(state, reason) in wanted)
-        if reasons:
-            found.append(Standing(state, frozenset() if len(reasons) == len(every) else reasons))
+        by_fact = {
+            (recorded, resumed): frozenset(
+                r for r in every if status_of(state, r, recorded=recorded, resumed=resumed) in wanted
+            )
+            for recorded in (False, True)
+            for resumed in (False, True)
+        }
+        found += _merged(state, by_fact, len(every))
     return found
+
+
+def _merged(
+    state: BotState, by_fact: Mapping[tuple[bool, bool], frozenset[EndReason | None]], all_reasons: int
+) -> list[Standing]:
+    """Fewer, wider conditions: facts that make no difference are left open."""
+
+    def standing(reasons: frozenset[EndReason | None], recorded: bool | None, resumed: bool | None) -> Standing:
+        return Standing(state, frozenset() if len(reasons) == all_reasons else reasons, recorded, resumed)
+
+    if len(set(by_fact.values())) == 1:
+        only = by_fact[True, True]
+        return [standing(only, None, None)] if only else []
+    if by_fact[False, False] == by_fact[False, True] and by_fact[True, False] == by_fact[True, True]:
+        return [standing(by_fact[fact, True], fact, None) for fact in (False, True) if by_fact[fact, True]]
+    return [standing(by_fact[True, fact], None, fact) for fact in (False, True) if by_fact[True, fact]]
 
 
 PLATFORM_WORDS = {Platform.GOOGLE_MEET: "meet", Platform.TEAMS: "teams", Platform.ZOOM: "zoom"}

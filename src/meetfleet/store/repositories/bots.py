@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, select, text, update
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.domain.dialects.standing import Standing
 from meetfleet.domain.lifecycle import LIVE, BotState
 from meetfleet.domain.link import CommandType
 from meetfleet.domain.meeting_url import Platform
@@ -22,6 +23,7 @@ class BotFilter:
     Attributes:
         bot_name, bot_id, meeting_url, participant_name: Case-insensitive parts.
         states: Any of these.
+        standings: Any of these; a dialect's status filter.
         extra: All of these keys must hold exactly this text.
         include_scheduled: Whether bots that were never due yet are listed.
     """
@@ -35,6 +37,7 @@ class BotFilter:
     ended_after: datetime | None = None
     platforms: frozenset[Platform] = frozenset()
     states: frozenset[BotState] = frozenset()
+    standings: tuple[Standing, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
     include_scheduled: bool = False
 
@@ -137,6 +140,13 @@ class BotRepository:
     async def event(self, bot_id: UUID, n: int) -> BotEventRow | None:
         return await self._session.get(BotEventRow, (bot_id, n))
 
+    async def paused_before(self, bot_ids: Iterable[UUID]) -> frozenset[UUID]:
+        """Those among the bots whose recording was ever paused."""
+        query = select(BotEventRow.bot_id).where(
+            BotEventRow.bot_id.in_(list(bot_ids)), BotEventRow.state == BotState.PAUSED
+        )
+        return frozenset((await self._session.scalars(query.distinct())).all())
+
     async def append_event(self, event: BotEventRow) -> BotEventRow:
         """Writes the next event; its `n` is set here. The caller holds the bot's row lock."""
         last = await self._session.scalar(select(func.max(BotEventRow.n)).where(BotEventRow.bot_id == event.bot_id))
@@ -199,7 +209,23 @@ def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
         found.append(BotRow.platform.in_(list(wanted.platforms)))
     if wanted.states:
         found.append(BotRow.state.in_(list(wanted.states)))
+    elif wanted.standings:
+        found.append(or_(*(_stands(standing) for standing in wanted.standings)))
     elif not wanted.include_scheduled:
         found.append(BotRow.state.not_in([BotState.SCHEDULED, BotState.CANCELLED]))
     found.extend(BotRow.extra[key].astext == value for key, value in wanted.extra.items())
     return found
+
+
+def _stands(standing: Standing) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [BotRow.state == standing.state]
+    if standing.reasons:
+        named = [reason for reason in standing.reasons if reason is not None]
+        unnamed = [BotRow.end_reason.is_(None)] if None in standing.reasons else []
+        conditions.append(or_(BotRow.end_reason.in_(named), *unnamed))
+    if standing.recorded is not None:
+        conditions.append(BotRow.recording_started_at.is_not(None) == standing.recorded)
+    if standing.resumed is not None:
+        pause = and_(BotEventRow.bot_id == BotRow.id, BotEventRow.state == BotState.PAUSED)
+        conditions.append(select(BotEventRow).where(pause).exists() == standing.resumed)
+    return and_(*conditions)
