@@ -53,11 +53,11 @@ class HttpSender:
     ) -> None:
         self._guard = guard
         self._timeout_s = timeout_s
+        self._timeout = httpx2.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         self._client = httpx2.AsyncClient(
             verify=verify if verify is not None else True,
             follow_redirects=False,
             trust_env=False,
-            timeout=httpx2.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
             # Connections are pinned to addresses; one kept alive could serve another name on the same address.
             limits=httpx2.Limits(max_keepalive_connections=0, max_connections=None),
         )
