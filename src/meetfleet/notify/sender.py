@@ -93,17 +93,14 @@ class HttpSender:
         return await self._exchange_with(addresses[-1], parcel, host)
 
     async def _exchange_with(self, address: str, parcel: Parcel, host: str) -> tuple[int, str]:
-        request = self._client.build_request(
+        ours = {"host": urlsplit(parcel.url).netloc, "connection": "close", "accept-encoding": "identity"}
+        request = httpx2.Request(
             parcel.method,
             _at(parcel.url, address),
             content=parcel.body,
-            headers={
-                **parcel.headers,
-                "host": urlsplit(parcel.url).netloc,
-                "connection": "close",
-                "accept-encoding": "identity",
-            },
-            extensions={"sni_hostname": host},
+            # As bytes: a caller's secret may hold more than ASCII.
+            headers=[(name.encode(), value.encode()) for name, value in {**parcel.headers, **ours}.items()],
+            extensions={"sni_hostname": host, "timeout": self._timeout.as_dict()},
         )
         answer = await self._client.send(request, stream=True)
         try:
