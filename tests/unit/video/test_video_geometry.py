@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meetfleet.artifacts.video.geometry import Rect, Size, beside, fit, grid, inset, strip, strip_capacity, whole
+from meetfleet.artifacts.video.geometry import Rect, Size, fit, grid, inset, split, strip, strip_capacity, whole
 
 HD = Size(1280, 720)
 even_sizes = st.builds(lambda w, h: Size(2 * w, 2 * h), st.integers(80, 960), st.integers(80, 960))
@@ -61,9 +61,14 @@ def test_a_short_last_row_is_centred() -> None:
     assert abs(left - right) <= 4
 
 
-def test_a_screen_takes_four_fifths_and_tiles_stand_beside_it() -> None:
-    stage, column = beside(HD)
-    assert stage == Rect(0, 0, 1024, 720)
-    assert strip_capacity(column, 8) == 4
-    tiles = strip(column, 4, 8)
-    assert all(inside(tile, column) and tile.size == Size(256, 144) for tile in tiles)
+@given(st.integers(10, 120).map(lambda n: Size(32 * n, 18 * n)))
+def test_a_screen_takes_four_fifths_and_tiles_stand_beside_it(canvas: Size) -> None:
+    parts = split(canvas)
+    assert abs(parts.stage.width - canvas.width * 0.8) <= 2
+    boxes = [parts.stage, parts.line, *strip(parts.column, strip_capacity(parts.column, 8), 8)]
+    assert all(inside(box, whole(canvas)) and is_even(box) for box in boxes)
+    assert not any(overlaps(one, other) for i, one in enumerate(boxes) for other in boxes[:i])
+
+
+def test_four_people_fit_beside_a_screen() -> None:
+    assert strip_capacity(split(HD).column, 8) == 4

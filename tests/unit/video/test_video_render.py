@@ -7,7 +7,7 @@ import pytest
 from video_actors import SECOND, ZERO_NS, Shown, Stagehand, Take, film, pictures
 
 from meetfleet.artifacts.video.director import Turn
-from meetfleet.artifacts.video.geometry import Rect, Size, fit, grid, inset
+from meetfleet.artifacts.video.geometry import Rect, Size, fit, grid, inset, split, strip
 from meetfleet.artifacts.video.plan import Layout
 from meetfleet.artifacts.video.render import RenderOptions, VideoResult, render_video
 from meetfleet.artifacts.video.resolution import Resolution
@@ -19,8 +19,8 @@ ANN, BOB, CAT, DAN, SCREEN = 0, 1, 2, 3, 4
 NAMES = {ANN: "Ann Lee", BOB: "Bob", CAT: "Кэт", DAN: "Dan"}
 CANVAS = Size(960, 540)
 WHOLE = Rect(0, 0, 960, 540)
-STAGE = Rect(0, 0, 768, 540)
-BESIDE = Rect(768, 216, 192, 108)
+STAGE, COLUMN = split(CANVAS).stage, split(CANVAS).column
+BESIDE = strip(COLUMN, 1, 8)[0]
 END_S = 14.0
 TURNS = [(ANN, 0.5, 3), (DAN, 3, 4.5), (ANN, 4.5, 7), (BOB, 7, 9), (CAT, 9, 10.5), (ANN, 10.5, 12), (BOB, 12, 14)]
 
@@ -152,7 +152,10 @@ def test_the_gallery_puts_people_in_a_column_beside_the_screen(gallery_view: lis
     during = [shown for shown in gallery_view if 10.7 <= shown.at_s < 13]
     assert during
     for shown in during:
-        screen, ann = shown.strip(fit(Size(320, 240), STAGE)), shown.strip(Rect(768, 42, 192, 108))
+        screen, ann = (
+            shown.strip(fit(Size(320, 240), STAGE)),
+            shown.strip(strip(COLUMN, 4, 8)[0]),
+        )
         assert screen is not None
         assert ann is not None
         assert (screen[0], ann[0]) == (SCREEN, ANN)

@@ -49,9 +49,10 @@ def test_a_camera_that_ends_becomes_a_still_with_the_name() -> None:
 
 
 def test_a_screen_share_is_large_and_the_speaker_small_beside_it() -> None:
-    screen, small = at(speaker(shares=(Share("bob", SCREEN, (Span(30, 80),)),)), 50)
-    assert (screen.kind, screen.track, screen.name) == (TileKind.SCREEN, SCREEN, "Bob")
-    assert screen.rect.width == 4 * small.rect.width
+    screen, line, small = at(speaker(shares=(Share("bob", SCREEN, (Span(30, 80),)),)), 50)
+    assert (screen.kind, screen.track) == (TileKind.SCREEN, SCREEN)
+    assert (line.kind, line.name) == (TileKind.LINE, "Bob")
+    assert screen.rect.width > 4 * small.rect.width
     assert small.track == BOB
 
 

@@ -4,7 +4,7 @@ import av
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from meetfleet.artifacts.video.canvas import BACKGROUND, Canvas, Patch, colour, views
-from meetfleet.artifacts.video.geometry import Rect, Size, even, fit
+from meetfleet.artifacts.video.geometry import Rect, Size, centred, even, fit
 from meetfleet.artifacts.video.lettering import count_patch, name_patch, still_patch
 from meetfleet.artifacts.video.plan import TrackKey
 from meetfleet.artifacts.video.scene import GAP, Scene, Tile, TileKind
@@ -70,6 +70,9 @@ class Compositor:
                 self._canvas.outline(tile.rect, GAP // 2, SPEAKING)
 
     def _paint(self, tile: Tile) -> None:
+        if tile.kind is TileKind.LINE:
+            self._paint_line(tile)
+            return
         frame = self._pictures.get(tile.track) if tile.track is not None else None
         if frame is not None and tile.track is not None:
             self._paint_picture(tile, tile.track, frame)
@@ -94,8 +97,14 @@ class Compositor:
             frame, width=size.width, height=size.height, format="yuv420p", interpolation=how, threads=1
         )
 
+    def _paint_line(self, tile: Tile) -> None:
+        self._canvas.fill(tile.rect, BACKGROUND)
+        patch = name_patch(f"{tile.name} presents", even(tile.rect.height * 0.8), tile.rect.width)
+        if patch is not None:
+            self._canvas.paste(patch.planes, centred(patch.size, tile.rect))
+
     def _paint_name(self, tile: Tile) -> None:
-        text = _caption(tile)
+        text = tile.name if tile.kind is TileKind.CAMERA else ""
         height = even(min(tile.rect.height, max(20, 14 + tile.rect.height * 0.03)))
         margin = even(max(2, height * 0.3))
         patch = name_patch(text, height, tile.rect.width - 2 * margin) if text else None
@@ -119,9 +128,3 @@ def _still(tile: Tile) -> Patch:
     if tile.kind is TileKind.MORE:
         return count_patch(tile.count, tile.rect.size)
     return still_patch(tile.name, tile.participant_id, tile.rect.size)
-
-
-def _caption(tile: Tile) -> str:
-    if tile.kind is TileKind.SCREEN:
-        return f"{tile.name} presents" if tile.name else "Screen"
-    return tile.name if tile.kind is TileKind.CAMERA else ""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 ASPECT = (16, 9)
+COLUMN_SHARE = 0.2
+LINE_SHARE = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +57,56 @@ def fit(source: Size, box: Rect) -> Rect:
     return Rect(box.x + even((box.width - width) / 2), box.y + even((box.height - height) / 2), width, height)
 
 
+def centred(size: Size, box: Rect) -> Rect:
+    """A box of this size in the middle of another."""
+    return Rect(
+        box.x + even((box.width - size.width) / 2),
+        box.y + even((box.height - size.height) / 2),
+        size.width,
+        size.height,
+    )
+
+
 def _snap(length: float, limit: int) -> int:
     return limit if limit - length <= 2 else max(2, even(length))
 
 
-def beside(canvas: Size, share: float = 0.2) -> tuple[Rect, Rect]:
-    """Splits the picture into a large box and a column at its right that takes `share` of the width."""
-    column = even(canvas.width * share)
-    stage = Rect(0, 0, canvas.width - column, canvas.height)
-    return stage, Rect(stage.width, 0, column, canvas.height)
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A large box for a screen, a column of people at its right, and room for one line below them."""
+
+    stage: Rect
+    column: Rect
+    line: Rect
+
+
+def split(canvas: Size) -> Split:
+    """Divides the picture; nothing ever lies on the screen itself, where small letters matter."""
+    width, line_height = even(canvas.width * COLUMN_SHARE), even(canvas.height * LINE_SHARE)
+    left, line_top = canvas.width - width, canvas.height - line_height
+    return Split(
+        Rect(0, 0, left, canvas.height),
+        Rect(left, 0, width, line_top),
+        Rect(left, line_top, width, line_height),
+    )
 
 
 def strip(column: Rect, count: int, gap: int) -> list[Rect]:
     """`count` tiles below each other, centred in the column; see `strip_capacity`."""
-    height = _tile_height(column)
+    width, height = _strip_tile(column, gap)
     top = column.y + even((column.height - count * height - (count - 1) * gap) / 2)
-    return [Rect(column.x, top + index * (height + gap), column.width, height) for index in range(count)]
+    left = column.x + even((column.width - width) / 2)
+    return [Rect(left, top + index * (height + gap), width, height) for index in range(count)]
 
 
 def strip_capacity(column: Rect, gap: int) -> int:
     """How many tiles fit below each other in the column."""
-    return max(1, (column.height + gap) // (_tile_height(column) + gap))
+    return max(1, (column.height - gap) // (_strip_tile(column, gap)[1] + gap))
 
 
-def _tile_height(column: Rect) -> int:
-    return even(column.width * ASPECT[1] / ASPECT[0])
+def _strip_tile(column: Rect, gap: int) -> tuple[int, int]:
+    width = even(column.width - gap)
+    return width, even(width * ASPECT[1] / ASPECT[0])
 
 
 def grid(count: int, box: Rect, gap: int) -> list[Rect]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from meetfleet.artifacts.video.geometry import Rect, Size, beside, grid, inset, strip, strip_capacity, whole
+from meetfleet.artifacts.video.geometry import Rect, Size, grid, inset, split, strip, strip_capacity, whole
 from meetfleet.artifacts.video.plan import Camera, Layout, Person, Share, TrackKey, VideoPlan
 from meetfleet.artifacts.video.spans import Span, holding
 
@@ -22,6 +22,7 @@ class TileKind(StrEnum):
     SCREEN = "screen"
     PAGE = "page"
     MORE = "more"
+    LINE = "line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Tile:
 
     Attributes:
         track: Whose newest picture fills it; None is a still with the initials.
-        name: Whom it shows; the owner of a screen share. Empty is nobody known.
+        name: Whom it shows; for a LINE who presents. Empty is nobody known.
         count: How many people a MORE tile stands for.
         is_speaking: Marked as the active speaker (gallery only).
     """
@@ -108,6 +109,7 @@ class _Stage:
     def __init__(self, plan: VideoPlan, canvas: Size) -> None:
         self._plan = plan
         self._canvas = canvas
+        self._split = split(canvas)
         self._shot_starts = [shot.start_ns for shot in plan.shots]
         self._cameras: dict[str, list[Camera]] = {}
         for camera in plan.cameras:
@@ -123,11 +125,8 @@ class _Stage:
         speaker = self._speaker(people, at_ns)
         if share is None:
             return (self._person(speaker, whole(self._canvas), at_ns),) if speaker else ()
-        stage, column = beside(self._canvas)
-        tiles = [self._screen(share, stage)]
-        if speaker:
-            tiles.append(self._person(speaker, strip(column, 1, GAP)[0], at_ns))
-        return tuple(tiles)
+        people_shown = [self._person(speaker, strip(self._split.column, 1, GAP)[0], at_ns)] if speaker else []
+        return (*self._screen(share), *people_shown)
 
     def gallery_view(self, at_ns: int) -> tuple[Tile, ...]:
         """Everybody in equal tiles, or in a column beside a screen share."""
@@ -139,9 +138,9 @@ class _Stage:
         if share is None:
             rects = grid(min(len(people), GALLERY_LIMIT), inset(self._canvas, GAP), GAP)
             return self._fill(rects, people, at_ns)
-        stage, column = beside(self._canvas)
+        column = self._split.column
         rects = strip(column, min(len(people), strip_capacity(column, GAP)), GAP)
-        return (self._screen(share, stage), *self._fill(rects, people, at_ns))
+        return (*self._screen(share), *self._fill(rects, people, at_ns))
 
     def _fill(self, rects: list[Rect], people: list[Person], at_ns: int) -> tuple[Tile, ...]:
         """One person a tile; when there are more people than tiles the last one counts the rest."""
@@ -209,6 +208,8 @@ class _Stage:
     def _person(self, person: Person, rect: Rect, at_ns: int) -> Tile:
         return Tile(rect, TileKind.CAMERA, person.participant_id, person.name, self._camera(person, at_ns))
 
-    def _screen(self, share: Share, rect: Rect) -> Tile:
-        names = [p.name for p in self._plan.people if p.participant_id == share.participant_id]
-        return Tile(rect, TileKind.SCREEN, share.participant_id, names[0] if names else "", share.track)
+    def _screen(self, share: Share) -> tuple[Tile, ...]:
+        """The screen, and the line that says whose it is."""
+        screen = Tile(self._split.stage, TileKind.SCREEN, share.participant_id, track=share.track)
+        names = [p.name for p in self._plan.people if p.participant_id == share.participant_id and p.name]
+        return (screen, *(Tile(self._split.line, TileKind.LINE, share.participant_id, name) for name in names))
