@@ -143,6 +143,20 @@ def test_key_frames_come_every_four_seconds_so_that_players_can_seek(tape: Path,
     assert keys == pytest.approx([0, 4, 8], abs=0.2)
 
 
+def test_a_still_meeting_needs_few_bytes_and_few_key_frames(tmp_path: Path) -> None:
+    stage = Stagehand(tmp_path / "tape")
+    stage.at(0, Roster((Participant("ann", "Ann"),)))
+    stage.at(1, Roster((Participant("ann", "Ann"),)))
+    stage.write()
+    out = tmp_path / "video.mp4"
+    result = render_video(tmp_path / "tape", out, timeline=timeline(60), options=OPTIONS)
+    assert (result.duration_s, result.decoded) == (60, 0)
+    assert result.pictures <= 62
+    assert result.size_bytes < 60_000
+    with av.open(str(out)) as file:
+        assert sum(1 for p in file.demux(video=0) if p.size and p.is_keyframe) == 4
+
+
 def test_the_growing_file_only_grows_and_plays_at_any_time(tape: Path, tmp_path: Path) -> None:
     out = tmp_path / "video.mp4"
     seen: list[tuple[float, bytes]] = []

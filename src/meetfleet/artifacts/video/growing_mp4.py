@@ -25,6 +25,9 @@ from meetfleet.artifacts.video.geometry import Size
 TICKS_PER_S = 90_000
 FRAGMENT_S = 2
 KEY_FRAME_NS = 4_000_000_000
+CUT_KEY_FRAME_NS = 1_000_000_000
+STILL_KEY_FRAME_NS = 16_000_000_000
+FEW_PICTURES = 24
 BT601 = 6
 LIMITED = 1
 
@@ -71,7 +74,8 @@ class GrowingMp4:
         self._container = av.open(str(path), "w", format="mp4", options=options)
         self._video = _video_stream(self._container, size, fps, encoding)
         self._audio = _audio_stream(self._container, encoding, sound_layout) if sound_layout else None
-        self._key_at_ns: int | None = None
+        self._key_at_ns = -STILL_KEY_FRAME_NS
+        self._since_key = 0
 
     def __enter__(self) -> Self:
         return self
@@ -106,12 +110,13 @@ class GrowingMp4:
         self._container.close()
 
     def _wants_key(self, at_ns: int, is_cut: bool) -> bool:
-        """Key frames come by time, not by count, since static stretches have few pictures."""
-        since = KEY_FRAME_NS if self._key_at_ns is None else at_ns - self._key_at_ns
-        if since >= KEY_FRAME_NS or (is_cut and since >= KEY_FRAME_NS // 4):
-            self._key_at_ns = at_ns
-            return True
-        return False
+        """Key frames come by time, for players to seek to; later where so little moves that seeking is cheap anyway."""
+        self._since_key += 1
+        patience_ns = STILL_KEY_FRAME_NS if self._since_key < FEW_PICTURES else KEY_FRAME_NS
+        if at_ns - self._key_at_ns < (CUT_KEY_FRAME_NS if is_cut else patience_ns):
+            return False
+        self._key_at_ns, self._since_key = at_ns, 0
+        return True
 
 
 def publish(growing: Path, final: Path) -> None:
