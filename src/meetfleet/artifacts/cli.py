@@ -9,14 +9,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from meetfleet.artifacts.manifest import Manifest
+from meetfleet.artifacts.video.cli import video
 from meetfleet.domain.errors import MeetfleetError
 
 app = typer.Typer(no_args_is_help=True, help="Compute a recording's files from its tape.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `build` a subcommand even while it is the only one."""
+app.command()(video)
 
 
 @app.command()

@@ -139,6 +139,12 @@ class Stagehand:
         for frame in frames:
             self.at(frame.at_s, (track_id, frame))
 
+    def microphone(self, track_id: int, packets: list[EncodedFrame]) -> None:
+        """Puts a track of sound on the tape."""
+        self.at(0, TrackInfo(track_id, "audio", "opus", 48_000, stream_id=f"stream-{track_id}"))
+        for packet in packets:
+            self.at((packet.arrival_ns - ZERO_NS) / SECOND, packet)
+
     def write(self, *, take: int = 1, segment_s: float = 5.0) -> None:
         clock = HandClock(ZERO_NS)
         writer = TapeWriter(self._directory, meta(take=take), clock, segment_s=segment_s)
@@ -146,6 +152,8 @@ class Stagehand:
             clock.ns = ZERO_NS + round(at_s * SECOND)
             if isinstance(cue, tuple):
                 writer.append_frames(cue[0], [_wire(cue[0], cue[1], clock.now_ns())])
+            elif isinstance(cue, EncodedFrame):
+                writer.append_frames(cue.track_id, [cue])
             elif isinstance(cue, TrackInfo):
                 writer.write_track(cue)
             else:
@@ -187,3 +195,33 @@ def pictures(path: Path) -> Iterator[Shown]:
         for frame in file.decode(video=0):
             assert frame.time is not None
             yield Shown(frame.time, views(frame)[0].copy())
+
+
+def voice(track_id: int, sounding: list[tuple[float, float]], end_s: float) -> list[EncodedFrame]:
+    """Opus packets of 20 ms: a tone while sounding, with the audio level that a browser would see."""
+    context = av.CodecContext.create("libopus", "w")
+    context.sample_rate, context.layout, context.format = 48_000, "mono", "s16"
+    context.time_base = Fraction(1, 48_000)
+    context.options = {"frame_duration": "20", "application": "lowdelay"}
+    packets: list[EncodedFrame] = []
+    for index in range(round(end_s * 50)):
+        loud = any(start_s <= index / 50 < stop_s for start_s, stop_s in sounding)
+        tone = 12_000 * loud * np.sin(np.arange(960) * (440 + 110 * track_id) * 2 * np.pi / 48_000)
+        frame = av.AudioFrame.from_ndarray(tone.astype(np.int16)[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 48_000, index * 960
+        for packet in context.encode(frame):
+            packets.append(_spoken(track_id, index, bytes(packet), 15 if loud else 127))
+    return packets
+
+
+def _spoken(track_id: int, index: int, payload: bytes, level: int) -> EncodedFrame:
+    return EncodedFrame(
+        track_id,
+        FrameKind.AUDIO,
+        ZERO_NS + index * 20_000_000,
+        (index * 960 + 99_000 * track_id) % (1 << 32),
+        2000 + track_id,
+        payload,
+        audio_level=level,
+        sequence_number=index,
+    )

@@ -10,7 +10,7 @@ from meetfleet.artifacts.video.track_decoder import DECODERS
 from meetfleet.artifacts.video.track_index import STUCK_NS, TrackIndex, extended
 from meetfleet.tape.records import Participant, Roster, Rung, SourceRef, TrackInfo, TrackKind
 
-FORGIVEN_NS = 5_000_000_000
+LOOKED_BACK_NS = 60_000_000_000
 STILL_SCREEN_NS = 10_000_000_000
 
 
@@ -111,7 +111,7 @@ def _with_ends(rosters: Sequence[RosterSeen], end_ns: int) -> Iterable[tuple[Ros
 
 
 def _claims(key: TrackKey, track: VideoTrack, rosters: Sequence[RosterSeen], end_ns: int) -> list[_Claim]:
-    """Who owned the track when, as the rosters of its take name it; late news reaches back a few seconds."""
+    """Who owned the track when, as the rosters of its take name it. The first owner had it before the roster knew."""
     claims: list[_Claim] = []
     for seen, until_ns in _with_ends([seen for seen in rosters if seen.take == key.take], end_ns):
         for participant in seen.roster.participants:
@@ -120,7 +120,7 @@ def _claims(key: TrackKey, track: VideoTrack, rosters: Sequence[RosterSeen], end
     claims.sort(key=lambda c: c.span.start_ns)
     if claims:
         first = claims[0]
-        early = Span(first.span.start_ns - FORGIVEN_NS, first.span.end_ns)
+        early = Span(first.span.start_ns - LOOKED_BACK_NS, first.span.end_ns)
         claims[0] = _Claim(first.participant_id, first.is_screen, first.is_off, early)
     return claims
 

@@ -2,8 +2,8 @@
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from meetfleet.artifacts.video.compositor import Compositor
 from meetfleet.artifacts.video.director import direct
 from meetfleet.artifacts.video.geometry import Size
 from meetfleet.artifacts.video.growing_mp4 import Encoding, GrowingMp4, publish
+from meetfleet.artifacts.video.ingredients import ingredients
 from meetfleet.artifacts.video.pacer import Pacer
 from meetfleet.artifacts.video.picture_source import Picture, PictureSource
 from meetfleet.artifacts.video.plan import Layout, TrackKey, VideoPlan
@@ -23,9 +24,9 @@ from meetfleet.artifacts.video.sound_track import SoundTrack
 from meetfleet.artifacts.video.spans import intersection
 from meetfleet.artifacts.video.survey import survey
 from meetfleet.artifacts.video.timeline import Timeline
-from meetfleet.artifacts.video.video_walk import VideoWalk, WalkEvent
+from meetfleet.artifacts.video.video_walk import VideoWalk
 from meetfleet.domain.errors import MediaError
-from meetfleet.tape.tape import Tape
+from meetfleet.tape.tape import Tape, TapeSegment
 
 _NS = 1_000_000_000
 
@@ -82,6 +83,7 @@ class Rendering:
 
     def __init__(
         self,
+        segments: Sequence[TapeSegment],
         plan: VideoPlan,
         tracks: Mapping[TrackKey, VideoTrack],
         layout: Layout,
@@ -94,7 +96,8 @@ class Rendering:
         shown = {key: intersection(spans, plan.recorded) for key, spans in shown_spans(self._scenes, end_ns).items()}
         self.source = PictureSource({key: tracks[key].index.schedule(spans) for key, spans in shown.items()})
         self._layout = layout
-        self._canvas = canvas
+        self._segments = segments
+        self.canvas = canvas
         self._clock = RecordingClock(plan.recorded)
         self.length_ns = self._clock.length_ns
         self.pictures = 0
@@ -107,9 +110,9 @@ class Rendering:
         self._written_ns = 0
         self._told_ns = 0
 
-    def write(self, walk: Iterable[WalkEvent], file: GrowingMp4, sound: SoundTrack | None) -> None:
+    def write(self, file: GrowingMp4, sound: SoundTrack | None) -> None:
         """Decodes, composes and encodes everything."""
-        with Prefetch(self.source.pictures(walk)) as pictures:
+        with Prefetch(self.source.pictures(VideoWalk(self._segments))) as pictures:
             for event in heapq.merge(self._scenes, pictures, key=_moment):
                 at_ns = self._clock.since_zero(_moment(event))
                 self._write_due(at_ns, file, sound)
@@ -126,7 +129,7 @@ class Rendering:
         return VideoResult(
             path,
             self._layout,
-            self._canvas,
+            self.canvas,
             self.length_ns / _NS,
             path.stat().st_size,
             self.pictures,
@@ -181,49 +184,62 @@ def growing_path(final: Path) -> Path:
 def render_video(
     tape: Path,
     out_path: Path,
-    *,
-    timeline: Timeline,
     layout: Layout = Layout.SPEAKER_VIEW,
+    on_progress: OnProgress = silent,
+    *,
+    timeline: Timeline | None = None,
     audio: Path | None = None,
     options: RenderOptions = DEFAULT_OPTIONS,
-    on_progress: OnProgress = silent,
 ) -> VideoResult:
     """Renders one layout of a taped meeting.
 
     While it works, `growing_path(out_path)` is a fragmented MP4 that can be played from its start; when it is done
     `out_path` is there at once, complete and fast-start, and the growing file is gone. Stopped half way it leaves
-    nothing behind; running it again starts anew and gives the same file.
+    nothing behind; running it again starts anew and gives the same pictures.
 
     Args:
         tape: Directory of the tape.
-        timeline: What is recorded and who speaks, as the sound artifacts have it.
-        audio: The finished mix (`output.flac`), whose first sample is time zero; None renders a silent film.
         on_progress: Called about once a second of the video with the fraction done and the seconds done.
+        timeline: What is recorded and who speaks. Default: `timeline.json` beside `out_path`; where there is none,
+            sound and speakers are built from the tape first.
+        audio: The finished mix, whose first sample is time zero. Default: `output.flac` from the same place. A time
+            line given without a mix makes a silent film.
 
     Raises:
         TapeError: there is no tape.
-        MediaError: code `nothing_recorded`: the recording has no length; code `no_sound`: `audio` cannot be read.
+        MediaError: code `nothing_recorded`: the recording has no length; code `no_sound` or `no_timeline`: `audio` or
+            the time line cannot be read.
     """
     started_s = time.process_time()
-    segments = Tape.open(tape).segments
-    found = survey(segments)
-    plan = build_plan(found.rosters, found.tracks, direct(timeline.turns), timeline.recorded)
-    canvas = canvas_size(options.resolution, layout, found.sharpest)
-    rendering = Rendering(plan, found.tracks, layout, canvas, options, on_progress)
-    if rendering.length_ns <= 0:
-        raise MediaError("The recording holds no time.", code="nothing_recorded")
-    growing = growing_path(out_path)
-    try:
-        with _sound(audio, rendering.length_ns) as sound:
-            with GrowingMp4(growing, canvas, options.max_fps, options.encoding, sound and sound.layout) as file:
-                rendering.write(VideoWalk(segments), file, sound)
-                file.finish()
-        publish(growing, out_path)
-    finally:
-        growing.unlink(missing_ok=True)
+    with ingredients(tape, out_path.parent, timeline, audio) as given:
+        rendering = _prepare(tape, given.timeline, layout, options, on_progress)
+        growing = growing_path(out_path)
+        try:
+            _write(rendering, growing, given.sound, options)
+            publish(growing, out_path)
+        finally:
+            growing.unlink(missing_ok=True)
     on_progress(1.0, rendering.length_ns / _NS)
     return rendering.result(out_path, time.process_time() - started_s)
 
 
-def _sound(audio: Path | None, length_ns: int) -> AbstractContextManager[SoundTrack | None]:
-    return nullcontext() if audio is None else closing(SoundTrack(audio, length_ns))
+def _prepare(
+    tape: Path, timeline: Timeline, layout: Layout, options: RenderOptions, on_progress: OnProgress
+) -> Rendering:
+    segments = Tape.open(tape).segments
+    found = survey(segments)
+    plan = build_plan(found.rosters, found.tracks, direct(timeline.turns), timeline.recorded)
+    canvas = canvas_size(options.resolution, layout, found.sharpest)
+    rendering = Rendering(segments, plan, found.tracks, layout, canvas, options, on_progress)
+    if rendering.length_ns <= 0:
+        raise MediaError("The recording holds no time.", code="nothing_recorded")
+    return rendering
+
+
+def _write(rendering: Rendering, path: Path, audio: Path | None, options: RenderOptions) -> None:
+    with ExitStack() as stack:
+        sound = stack.enter_context(closing(SoundTrack(audio, rendering.length_ns))) if audio else None
+        layout = sound.layout if sound else None
+        file = stack.enter_context(GrowingMp4(path, rendering.canvas, options.max_fps, options.encoding, layout))
+        rendering.write(file, sound)
+        file.finish()

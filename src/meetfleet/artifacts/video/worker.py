@@ -2,8 +2,10 @@
 
 JOB is one JSON object, as an argument or on the first line of standard input:
 
-    {"tape_dir": ..., "out_path": ..., "timeline": ..., "audio": null, "layout": "speaker_view", "resolution": "720p",
-     "max_fps": 30, "nice": 19}
+    {"tape_dir": ..., "out_path": ..., "layout": "speaker_view", "resolution": "720p",
+     "max_fps": 30, "nice": 19, "timeline": null, "audio": null}
+
+Only the first two are needed; the time line and the sound are found beside `out_path`, or built from the tape.
 
 It prints one JSON object a line: {"progress": 0..1, "seconds_done": s}, and at the end {"done": {...}} with exit code
 0 or {"error": {"code": ..., "message": ...}} with exit code 1. SIGTERM and SIGINT stop it with 143 and leave no file
@@ -40,7 +42,7 @@ class Job:
 
     tape_dir: Path
     out_path: Path
-    timeline: Path
+    timeline: Path | None = None
     audio: Path | None = None
     layout: Layout = Layout.SPEAKER_VIEW
     resolution: Resolution = Resolution.P720
@@ -59,7 +61,7 @@ class Job:
             return cls(
                 tape_dir=Path(raw["tape_dir"]),
                 out_path=Path(raw["out_path"]),
-                timeline=Path(raw["timeline"]),
+                timeline=Path(raw["timeline"]) if raw.get("timeline") else None,
                 audio=Path(raw["audio"]) if raw.get("audio") else None,
                 layout=Layout(raw.get("layout", Layout.SPEAKER_VIEW)),
                 resolution=Resolution(raw.get("resolution", Resolution.P720)),
@@ -80,11 +82,11 @@ def run(job: Job) -> VideoResult:
     return render_video(
         job.tape_dir,
         job.out_path,
-        timeline=Timeline.read(job.timeline),
-        layout=job.layout,
+        job.layout,
+        _Teller(),
+        timeline=Timeline.read(job.timeline) if job.timeline else None,
         audio=job.audio,
         options=options,
-        on_progress=_Teller(),
     )
 
 
