@@ -92,7 +92,7 @@ class Settings:
         shown=".meetfleet",
     )
     host: str = _setting("Address to listen on.", "127.0.0.1")
-    port: int = _setting("Port to listen on; 0 picks a free one.", 8080, _port)
+    port: int = _setting("Port to listen on; 0 picks a free one, and the same again after a restart.", 8080, _port)
     url: str | None = _setting(
         "Public base URL, used in links to recordings and webhooks.", None, shown="http://HOST:PORT"
     )

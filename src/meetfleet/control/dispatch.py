@@ -18,6 +18,7 @@ from meetfleet.domain.link import BotSpec, BrowserSpec, Timeouts
 from meetfleet.fleet.capacity import Capacity, Cost, Running, refusal
 from meetfleet.fleet.launcher import Launcher, RunnerHandle
 from meetfleet.store.database import Database
+from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.repositories.bots import BotRepository
 from meetfleet.store.tables import BotRow
 from meetfleet.store.times import utc
@@ -57,6 +58,7 @@ class Dispatcher:
         self,
         database: Database,
         lifecycle: Lifecycle,
+        queue: JobQueue,
         launcher: Launcher,
         room: Callable[[], Capacity],
         site: Site,
@@ -64,6 +66,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._lifecycle = lifecycle
+        self._queue = queue
         self._launcher = launcher
         self._room = room
         self._site = site
@@ -138,7 +141,7 @@ class Dispatcher:
         async with self._database.transaction() as session:
             bot = await BotRepository(session).by_text_id(spec.bot_id)
             if bot is not None and bot.take == spec.take:
-                await requeue(session, self._lifecycle, bot, why=error.message, at=self._now())
+                await start_again(session, self._lifecycle, self._queue, bot, why=error.message, at=self._now())
 
     def _spec(self, bot: BotRow, token: str) -> BotSpec:
         return BotSpec(
@@ -161,18 +164,22 @@ class Dispatcher:
         return utc(self._clock.now_ns())
 
 
-async def requeue(session: AsyncSession, lifecycle: Lifecycle, bot: BotRow, *, why: str, at: datetime) -> None:
-    """Sends a bot that never reported back to the queue, or fails it if that happened too often."""
+async def start_again(
+    session: AsyncSession, lifecycle: Lifecycle, queue: JobQueue, bot: BotRow, *, why: str, at: datetime
+) -> None:
+    """Sends a bot that never reported back to the queue, or ends it if that happened too often."""
     if bot.state is not BotState.STARTING:
         return
+    evidence = {"why": why}
     if bot.take < MAX_STARTS:
         bot.waiting_for = why
-        await lifecycle.advance(session, bot, BotState.QUEUED, at=at, cause="dispatch", evidence={"why": why})
-    else:
-        reason = EndReason.INTERNAL_ERROR
-        await lifecycle.advance(
-            session, bot, BotState.FAILED, at=at, cause="dispatch", reason=reason, detail=why, evidence={"why": why}
-        )
+        await lifecycle.advance(session, bot, BotState.QUEUED, at=at, cause="dispatch", evidence=evidence)
+        return
+    reason = EndReason.INTERNAL_ERROR
+    await lifecycle.advance(
+        session, bot, BotState.PROCESSING, at=at, cause="dispatch", reason=reason, detail=why, evidence=evidence
+    )
+    await queue.enqueue(session, Job.FINALISE, bot.id, once=True)
 
 
 def _running(bot: BotRow) -> Running:

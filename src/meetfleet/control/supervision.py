@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from meetfleet.control.dispatch import Dispatcher, requeue
+from meetfleet.control.dispatch import Dispatcher, start_again
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.link import LinkService
 from meetfleet.control.rejoin import AfterCrash, RejoinPolicy
@@ -147,7 +147,7 @@ class Supervisor:
             )
             if verdict.action is Action.RESTART and current.state is BotState.STARTING:
                 why = "The bot's process ended before it said anything."
-                await requeue(session, self._lifecycle, current, why=why, at=self._now())
+                await start_again(session, self._lifecycle, self._queue, current, why=why, at=self._now())
             elif self._rejoin.after_crash(current, evidence) is AfterCrash.FINALISE:
                 await self._lifecycle.advance(
                     session,

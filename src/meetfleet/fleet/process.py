@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import json
 import os
 import subprocess
@@ -132,7 +133,8 @@ class ProcessLauncher:
     def _watch(self, handle: RunnerHandle, child: "subprocess.Popen[bytes] | None") -> None:
         process = WatchedProcess(handle.pid, child, lambda: oom_kills() > handle.oom_kills)
         self._processes[handle.pid] = (handle, process)
-        watcher = asyncio.create_task(self._await_end(handle, process))
+        # A context of its own: it outlives the job that starts it, whose name must not stand in its logs.
+        watcher = asyncio.create_task(self._await_end(handle, process), context=contextvars.Context())
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 

@@ -1,0 +1,209 @@
+"""Puts the server together. The only place that names concrete adapters."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI
+
+from meetfleet.api.edge import Edge
+from meetfleet.api.errors import install_errors
+from meetfleet.api.health import health_router
+from meetfleet.api.link.router import link_router
+from meetfleet.background import Background
+from meetfleet.control.assembler import Assembler
+from meetfleet.control.bots import Bots
+from meetfleet.control.dispatch import Dispatcher, Site
+from meetfleet.control.finaliser import Finaliser
+from meetfleet.control.keys import Keys
+from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.link import LinkService
+from meetfleet.control.link_events import LinkEvents
+from meetfleet.control.notices import Notices
+from meetfleet.control.rejoin import NeverRejoin
+from meetfleet.control.supervision import Supervisor
+from meetfleet.control.teams import FirstStart, Teams
+from meetfleet.domain.clock import SystemClock
+from meetfleet.domain.link import BrowserSpec
+from meetfleet.fleet.host import measure
+from meetfleet.fleet.launcher import RunnerHandle, RunnerStatus
+from meetfleet.fleet.limits import raise_open_files
+from meetfleet.fleet.process import ProcessLauncher
+from meetfleet.jobs.queue import ProcrastinateQueue
+from meetfleet.jobs.worker import Handler, JobWorker, job_app
+from meetfleet.settings import Settings, bot_environ
+from meetfleet.storage.obstore_objects import open_objects
+from meetfleet.store.database import Database
+from meetfleet.store.embedded import EmbeddedPostgres
+from meetfleet.store.jobs import Job
+from meetfleet.store.migrate import migrate
+from meetfleet.store.secret_box import SecretBox
+from meetfleet.store.wakeups import Wakeups
+from meetfleet.testing.control import RecordingAssembler, RememberingNotices
+
+log = structlog.get_logger()
+
+_WATCH_S = 0.5
+
+
+class Foundation:
+    """What the server and the command line both stand on: database, storage, and the services that only need these."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.postgres = None if settings.database_url else EmbeddedPostgres(settings.postgres_dir)
+        self.database = Database(settings.database_url or self._embedded.url())
+        self.secrets = SecretBox.of(settings.secret_key, settings.secrets_dir)
+        self.objects = open_objects(settings.storage_url, settings.objects_dir)
+        self.job_app = job_app(self.database.url)
+        self.queue = ProcrastinateQueue(self.job_app)
+        self.notices: Notices = RememberingNotices()
+        self.lifecycle = Lifecycle(self.notices)
+        self.keys = Keys(self.database, self.clock)
+        self.teams = Teams(self.database, self.keys)
+        self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
+
+    @property
+    def _embedded(self) -> EmbeddedPostgres:
+        assert self.postgres is not None
+        return self.postgres
+
+    async def open(self) -> FirstStart:
+        """Starts the database if it is ours, and brings it to the present schema.
+
+        Raises:
+            DatabaseInUse: a server runs it already.
+            RunnerError: it cannot be started.
+        """
+        if self.postgres is not None:
+            self.postgres.spawn()
+            await asyncio.to_thread(self.postgres.wait_ready)
+        await asyncio.to_thread(migrate, self.database.url)
+        return await self.teams.ensure_first(self.settings.api_key)
+
+    async def close(self) -> None:
+        await self.database.close()
+        if self.postgres is not None:
+            self.postgres.stop()
+
+    async def watch_postgres(self) -> None:
+        """Starts our database again whenever it has died."""
+        while self.postgres is not None:
+            await asyncio.sleep(_WATCH_S)
+            if not self.postgres.is_running:
+                log.error("database_died")
+                self.postgres.spawn()
+                await asyncio.to_thread(self.postgres.wait_ready)
+                log.info("database_restarted")
+        await asyncio.Event().wait()
+
+
+class App(Foundation):
+    """One server process.
+
+    Attributes:
+        api: The ASGI application, to be served inside `running`.
+        background: What runs beside requests.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.background = Background()
+        self.wakeups = Wakeups(self.database.url)
+        self.assembler: Assembler = RecordingAssembler()
+        self.launcher = self._launcher()
+        self._build_control()
+        self.api = self._api()
+
+    def _launcher(self) -> ProcessLauncher:
+        return ProcessLauncher(
+            self.settings.work_dir,
+            bot_environ(),
+            self._runner_ended,
+            browser=self._browser,
+            warm_spares=self.settings.warm_spares,
+        )
+
+    def _build_control(self) -> None:
+        events = LinkEvents(self.lifecycle, self.notices, self.queue)
+        self.link = LinkService(self.database, events, self.objects, self.assembler, self.wakeups, self.clock)
+        room = partial(measure, self.settings.capacity_cores, self.settings.capacity_memory_mb)
+        site = Site(f"{self.settings.local_url}/link", self._browser, self.settings.dispatch_timeout_s)
+        self.dispatcher = Dispatcher(self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock)
+        self.finaliser = Finaliser(
+            self.database, self.lifecycle, self.launcher, self.link, self.objects, self.assembler, self.clock
+        )
+        self.supervisor = Supervisor(
+            self.database,
+            self.lifecycle,
+            self.queue,
+            self.launcher,
+            self.dispatcher,
+            self.link,
+            NeverRejoin(),
+            self.clock,
+        )
+        self.worker = JobWorker(
+            self.job_app,
+            {
+                Job.DISPATCH: Handler(self._dispatch),
+                Job.FINALISE: Handler(self.finaliser.finalise, self.finaliser.give_up),
+                Job.PURGE: Handler(self.bots.purge),
+            },
+            alone=self.postgres is not None,
+        )
+
+    @property
+    def _browser(self) -> BrowserSpec:
+        return BrowserSpec(self.settings.chromium, self.settings.browser_args)
+
+    def _api(self) -> FastAPI:
+        api = FastAPI(title="Meetfleet", docs_url=None, redoc_url=None, openapi_url=None)
+        install_errors(api)
+        api.add_middleware(Edge)
+        api.include_router(health_router(self._trouble))
+        api.include_router(link_router(self.link))
+        return api
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[FirstStart]:
+        """The server lives inside this block; bots that run go on after it."""
+        raise_open_files()
+        _make_folders(self.settings)
+        first = await self.open()
+        try:
+            self.background.start("database", self.watch_postgres)
+            self.background.start("wakeups", self.wakeups.run)
+            self.background.start("jobs", self.worker.run)
+            self.background.start("fleet", self.launcher.run)
+            self.background.start("supervisor", self._supervise)
+            yield first
+        finally:
+            await self.background.stop()
+            await self.close()
+
+    async def _supervise(self) -> None:
+        await self.finaliser.clear_leftovers()
+        await self.supervisor.run()
+
+    async def _dispatch(self, bot_id: UUID) -> None:
+        """Whoever has waited longest comes first, which need not be this bot."""
+        await self.dispatcher.place_waiting()
+
+    async def _runner_ended(self, handle: RunnerHandle, status: RunnerStatus) -> None:
+        await self.supervisor.runner_ended(handle, status)
+
+    async def _trouble(self) -> list[str]:
+        database = [] if await self.database.is_up() else ["database"]
+        return [*database, *(name for name in self.background.ailing if name not in database)]
+
+
+def _make_folders(settings: Settings) -> None:
+    """The data folder can be passed through (the database's user must), everything in it is ours alone."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o711)
+    for folder in (settings.objects_dir, settings.work_dir, settings.secrets_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)

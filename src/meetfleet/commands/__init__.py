@@ -1,0 +1,1 @@
+"""Commands that work on the database directly, whether a server runs or not."""

@@ -1,0 +1,51 @@
+"""`meetfleet keys`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from meetfleet.app import Foundation
+from meetfleet.commands.session import run
+from meetfleet.store.tables import Permissions, TeamRow
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for, at most 50 characters.")],
+    permissions: Annotated[Permissions, typer.Option(help="`sending` may only create bots.")] = Permissions.FULL,
+) -> None:
+    """Make a key and print it. It cannot be shown again."""
+
+    async def work(foundation: Foundation, team: TeamRow) -> str:
+        return (await foundation.keys.create(team, name, permissions))[1]
+
+    typer.echo(run(work))
+
+
+@app.command("list")
+def list_keys() -> None:
+    """List all keys by their first letters."""
+
+    async def work(foundation: Foundation, team: TeamRow) -> Table:
+        table = Table("Key", "Name", "May", "Made", "Last used", "Id", box=None, pad_edge=False)
+        for key in await foundation.keys.list(team):
+            used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
+            may = "revoked" if key.revoked_at else key.permissions.value
+            table.add_row(f"{key.prefix}…", key.name, may, f"{key.created_at:%Y-%m-%d %H:%M}", used, str(key.id))
+        return table
+
+    Console().print(run(work))
+
+
+@app.command()
+def revoke(key: Annotated[str, typer.Argument(help="Its first letters, or its id.")]) -> None:
+    """Make a key unknown, from this moment."""
+
+    async def work(foundation: Foundation, team: TeamRow) -> str:
+        return (await foundation.keys.revoke(team, key.removesuffix("…"))).name
+
+    typer.echo(f"Revoked '{run(work)}'.")
