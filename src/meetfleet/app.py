@@ -1,4 +1,4 @@
-"""Puts the server together. The only place that names concrete adapters."""
+"""Puts the server together. With `foundation.py` the only place that names concrete adapters."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,95 +11,35 @@ from fastapi import FastAPI
 
 from meetfleet.api.edge import Edge
 from meetfleet.api.errors import install_errors
+from meetfleet.api.files import StoredArtifacts, files_router
 from meetfleet.api.health import health_router
 from meetfleet.api.link.router import link_router
 from meetfleet.background import Background
 from meetfleet.control.assembler import Assembler
-from meetfleet.control.bots import Bots
 from meetfleet.control.dispatch import Dispatcher, Site
 from meetfleet.control.finaliser import Finaliser
-from meetfleet.control.keys import Keys
-from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
-from meetfleet.control.notices import Notices
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.supervision import Supervisor
-from meetfleet.control.teams import FirstStart, Teams
-from meetfleet.domain.clock import SystemClock
+from meetfleet.control.teams import FirstStart
 from meetfleet.domain.link import BrowserSpec
 from meetfleet.fleet.host import measure
 from meetfleet.fleet.launcher import RunnerHandle, RunnerStatus
 from meetfleet.fleet.limits import raise_open_files
 from meetfleet.fleet.process import ProcessLauncher
-from meetfleet.jobs.queue import ProcrastinateQueue
-from meetfleet.jobs.worker import Handler, JobWorker, job_app
+from meetfleet.foundation import Foundation
+from meetfleet.jobs.worker import Handler, JobWorker
+from meetfleet.notify.delivery import Delivery
+from meetfleet.notify.sender import HttpSender
 from meetfleet.settings import Settings, bot_environ
-from meetfleet.storage.obstore_objects import open_objects
-from meetfleet.store.database import Database
-from meetfleet.store.embedded import EmbeddedPostgres
 from meetfleet.store.jobs import Job
-from meetfleet.store.migrate import migrate
-from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.wakeups import Wakeups
-from meetfleet.testing.control import RecordingAssembler, RememberingNotices
+from meetfleet.testing.control import RecordingAssembler
 
 log = structlog.get_logger()
 
-_WATCH_S = 0.5
-
-
-class Foundation:
-    """What the server and the command line both stand on: database, storage, and the services that only need these."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock = SystemClock()
-        self.postgres = None if settings.database_url else EmbeddedPostgres(settings.postgres_dir)
-        self.database = Database(settings.database_url or self._embedded.url())
-        self.secrets = SecretBox.of(settings.secret_key, settings.secrets_dir)
-        self.objects = open_objects(settings.storage_url, settings.objects_dir)
-        self.job_app = job_app(self.database.url)
-        self.queue = ProcrastinateQueue(self.job_app)
-        self.notices: Notices = RememberingNotices()
-        self.lifecycle = Lifecycle(self.notices)
-        self.keys = Keys(self.database, self.clock)
-        self.teams = Teams(self.database, self.keys)
-        self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
-
-    @property
-    def _embedded(self) -> EmbeddedPostgres:
-        assert self.postgres is not None
-        return self.postgres
-
-    async def open(self) -> FirstStart:
-        """Starts the database if it is ours, and brings it to the present schema.
-
-        Raises:
-            DatabaseInUse: a server runs it already.
-            RunnerError: it cannot be started.
-        """
-        if self.postgres is not None:
-            self.postgres.spawn()
-            await asyncio.to_thread(self.postgres.wait_ready)
-        await asyncio.to_thread(migrate, self.database.url)
-        return await self.teams.ensure_first(self.settings.api_key)
-
-    async def close(self) -> None:
-        await self.database.close()
-        if self.postgres is not None:
-            self.postgres.stop()
-
-    async def watch_postgres(self) -> None:
-        """Starts our database again whenever it has died."""
-        while self.postgres is not None:
-            await asyncio.sleep(_WATCH_S)
-            if not self.postgres.is_running:
-                log.error("database_died")
-                self.postgres.spawn()
-                await asyncio.to_thread(self.postgres.wait_ready)
-                log.info("database_restarted")
-        await asyncio.Event().wait()
+_RESCUE_S = 60.0
 
 
 class App(Foundation):
@@ -115,6 +55,8 @@ class App(Foundation):
         self.background = Background()
         self.wakeups = Wakeups(self.database.url)
         self.assembler: Assembler = RecordingAssembler()
+        self.sender = HttpSender(self.guard)
+        self.delivery = Delivery(self.database, self.queue, self.sender, self.secrets, self.signer.sign, self.clock)
         self.launcher = self._launcher()
         self._build_control()
         self.api = self._api()
@@ -153,6 +95,7 @@ class App(Foundation):
                 Job.DISPATCH: Handler(self._dispatch),
                 Job.FINALISE: Handler(self.finaliser.finalise, self.finaliser.give_up),
                 Job.PURGE: Handler(self.bots.purge),
+                Job.DELIVER: Handler(self.delivery.deliver),
             },
             alone=self.postgres is not None,
         )
@@ -167,6 +110,7 @@ class App(Foundation):
         api.add_middleware(Edge)
         api.include_router(health_router(self._trouble))
         api.include_router(link_router(self.link))
+        api.include_router(files_router(StoredArtifacts(self.objects), self.objects, self.signer))
         return api
 
     @asynccontextmanager
@@ -181,14 +125,22 @@ class App(Foundation):
             self.background.start("jobs", self.worker.run)
             self.background.start("fleet", self.launcher.run)
             self.background.start("supervisor", self._supervise)
+            self.background.start("deliveries", self._rescue_deliveries)
             yield first
         finally:
             await self.background.stop()
+            await self.sender.close()
             await self.close()
 
     async def _supervise(self) -> None:
         await self.finaliser.clear_leftovers()
         await self.supervisor.run()
+
+    async def _rescue_deliveries(self) -> None:
+        """The net below deliver jobs: a message whose job was lost is put again."""
+        while True:
+            await asyncio.sleep(_RESCUE_S)
+            await self.delivery.rescue_overdue()
 
     async def _dispatch(self, bot_id: UUID) -> None:
         """Whoever has waited longest comes first, which need not be this bot."""

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from meetfleet.app import Foundation
 from meetfleet.commands.session import run
 from meetfleet.domain.errors import InvalidRequest
+from meetfleet.foundation import Foundation
 from meetfleet.store.paging import PageRequest
 from meetfleet.store.repositories.bots import BotFilter
 from meetfleet.store.tables import ArtifactRow, BotEventRow, BotRow, TeamRow
@@ -29,7 +29,9 @@ def list_bots(
     async def work(foundation: Foundation, team: TeamRow) -> Sequence[BotRow]:
         return (await foundation.bots.list(team, BotFilter(), PageRequest(limit))).items
 
-    table = Table("Id", "Name", "Meeting", "State", "Since", "CPU s", "MB", box=None, pad_edge=False)
+    table = Table(
+        Column("Id", no_wrap=True), "Name", "Meeting", "State", "Since", "CPU s", "MB", box=None, pad_edge=False
+    )
     for bot in run(work):
         since, cost = f"{bot.state_at:%Y-%m-%d %H:%M:%S}", "" if bot.cpu_s is None else f"{bot.cpu_s:.0f}"
         memory = "" if bot.memory_bytes is None else f"{bot.memory_bytes / 1e6:.0f}"

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from meetfleet.app import Foundation
 from meetfleet.commands.session import run
+from meetfleet.foundation import Foundation
 from meetfleet.store.tables import Permissions, TeamRow
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
@@ -31,7 +31,7 @@ def list_keys() -> None:
     """List all keys by their first letters."""
 
     async def work(foundation: Foundation, team: TeamRow) -> Table:
-        table = Table("Key", "Name", "May", "Made", "Last used", "Id", box=None, pad_edge=False)
+        table = Table("Key", "Name", "May", "Made", "Last used", Column("Id", no_wrap=True), box=None, pad_edge=False)
         for key in await foundation.keys.list(team):
             used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
             may = "revoked" if key.revoked_at else key.permissions.value

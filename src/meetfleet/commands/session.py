@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from meetfleet.app import Foundation
 from meetfleet.domain.errors import RunnerError
+from meetfleet.foundation import Foundation
 from meetfleet.logs import configure_logging
 from meetfleet.settings import Settings
 from meetfleet.store.embedded import DatabaseInUse

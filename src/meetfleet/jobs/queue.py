@@ -27,6 +27,12 @@ _WAITING = text(
 )
 
 
+def job_app(url: str) -> procrastinate.App:
+    """The connection to the job tables of a database."""
+    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=8)
+    return procrastinate.App(connector=connector)
+
+
 class ProcrastinateQueue:
     """The `JobQueue` that `JobWorker` works off.
 

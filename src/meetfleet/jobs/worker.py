@@ -51,12 +51,6 @@ class Backoff(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": round(wait_s)})
 
 
-def job_app(url: str) -> procrastinate.App:
-    """The connection to the job tables of a database."""
-    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=8)
-    return procrastinate.App(connector=connector)
-
-
 class JobWorker:
     """Runs the jobs of all queues.
 

@@ -1,0 +1,85 @@
+"""What the server and the command line both stand on: database, storage, and the services that need only these.
+
+With `app.py` the only place that names concrete adapters.
+"""
+
+import asyncio
+
+import structlog
+
+from meetfleet.control.bots import Bots
+from meetfleet.control.keys import Keys
+from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.teams import FirstStart, Teams
+from meetfleet.domain.clock import SystemClock
+from meetfleet.jobs.queue import ProcrastinateQueue, job_app
+from meetfleet.notify.addresses import AddressGuard
+from meetfleet.notify.endpoints import Endpoints
+from meetfleet.notify.notices import WebhookNotices
+from meetfleet.settings import Settings
+from meetfleet.storage.obstore_objects import open_objects
+from meetfleet.storage.presign import UrlSigner
+from meetfleet.store.database import Database
+from meetfleet.store.embedded import EmbeddedPostgres
+from meetfleet.store.migrate import migrate
+from meetfleet.store.secret_box import SecretBox
+
+log = structlog.get_logger()
+
+_WATCH_S = 0.5
+
+
+class Foundation:
+    """All of it, put together; nothing runs before `open`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.postgres = None if settings.database_url else EmbeddedPostgres(settings.postgres_dir)
+        self.database = Database(settings.database_url or self._embedded.url())
+        self.secrets = SecretBox.of(settings.secret_key, settings.secrets_dir)
+        self.objects = open_objects(settings.storage_url, settings.objects_dir)
+        self.job_app = job_app(self.database.url)
+        self.queue = ProcrastinateQueue(self.job_app)
+        self.signer = UrlSigner(self.secrets.derive("links to files"), settings.base_url)
+        self.guard = AddressGuard(allow_private=settings.allow_private_webhooks)
+        self.endpoints = Endpoints(self.database, self.secrets, self.guard, self.clock)
+        self.notices = WebhookNotices(self.queue, self.clock)
+        self.lifecycle = Lifecycle(self.notices)
+        self.keys = Keys(self.database, self.clock)
+        self.teams = Teams(self.database, self.keys)
+        self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
+
+    @property
+    def _embedded(self) -> EmbeddedPostgres:
+        assert self.postgres is not None
+        return self.postgres
+
+    async def open(self) -> FirstStart:
+        """Starts the database if it is ours, and brings it to the present schema.
+
+        Raises:
+            DatabaseInUse: a server runs it already.
+            RunnerError: it cannot be started.
+        """
+        if self.postgres is not None:
+            self.postgres.spawn()
+            await asyncio.to_thread(self.postgres.wait_ready)
+        await asyncio.to_thread(migrate, self.database.url)
+        return await self.teams.ensure_first(self.settings.api_key)
+
+    async def close(self) -> None:
+        await self.database.close()
+        if self.postgres is not None:
+            self.postgres.stop()
+
+    async def watch_postgres(self) -> None:
+        """Starts our database again whenever it has died."""
+        while self.postgres is not None:
+            await asyncio.sleep(_WATCH_S)
+            if not self.postgres.is_running:
+                log.error("database_died")
+                self.postgres.spawn()
+                await asyncio.to_thread(self.postgres.wait_ready)
+                log.info("database_restarted")
+        await asyncio.Event().wait()
