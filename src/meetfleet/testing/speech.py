@@ -1,5 +1,7 @@
 """Sound that behaves like speech, made without a voice: harmonics under syllables, with exact beginnings and ends."""
 
+from functools import lru_cache
+
 import av
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ RATE_HZ = 48_000
 _SYLLABLE_S = 0.22
 
 
+@lru_cache(maxsize=64)
 def speech(seconds: float, voice: int, *, amplitude: float = 9000.0) -> NDArray[np.int16]:
     """Speech-like sound: a voice's own pitch, syllables, and a pause of a tenth of a second between words.
 
@@ -40,6 +43,12 @@ def packet_level(sound: NDArray[np.int16]) -> int:
 
 def opus_packets(sound: NDArray[np.int16], *, bit_rate: int = 24_000) -> list[bytes]:
     """One packet for each 20 ms; the last is filled up with silence."""
+    return list(_encoded(sound.tobytes(), bit_rate))
+
+
+@lru_cache(maxsize=256)
+def _encoded(pcm: bytes, bit_rate: int) -> tuple[bytes, ...]:
+    sound = np.frombuffer(pcm, np.int16)
     codec = av.CodecContext.create("libopus", "w")
     codec.sample_rate = RATE_HZ  # pyright: ignore[reportAttributeAccessIssue]
     codec.layout = "mono"  # pyright: ignore[reportAttributeAccessIssue]
@@ -52,4 +61,4 @@ def opus_packets(sound: NDArray[np.int16], *, bit_rate: int = 24_000) -> list[by
         frame = av.AudioFrame.from_ndarray(padded[None, start : start + 960], format="s16", layout="mono")
         frame.sample_rate = RATE_HZ
         packets += [bytes(p) for p in codec.encode(frame)]  # pyright: ignore
-    return packets
+    return tuple(packets)
