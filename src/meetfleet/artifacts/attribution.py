@@ -151,10 +151,12 @@ def _claim(
         near = [s for s in spans if s.start_ns < end_ns + _LATE_NS and s.end_ns > start_ns]
         if not near:
             continue
+        if evidence is Evidence.CAPTION and len({s.participant_id for s in near}) > 1:
+            break  # captions say who, but hardly when: those of two people name nobody
         confidence = _CONFIDENCE[evidence]
         return [
             Claim(sounding.source, a, b, who, evidence if who else None, confidence if who else 0.0)
-            for a, b, who in _decide(start_ns, end_ns, near, alone, is_alone and evidence is not Evidence.CAPTION)
+            for a, b, who in _decide(start_ns, end_ns, near, alone, is_alone)
         ]
     return [Claim(sounding.source, start_ns, end_ns, None, None, 0.0)]
 
@@ -166,8 +168,7 @@ def _decide(
 
     Args:
         alone: The parts of the span in which no other unnamed source sounds.
-        may_split: One voice after the other may be in it. Not so where several sources sound at once, nor by
-            captions, which say who but hardly when.
+        may_split: One voice after the other may be in it. Not so where several sources sound at once.
     """
     people = {s.participant_id for s in near}
     if may_split:

@@ -18,6 +18,8 @@ from meetfleet.testing.tapes import START_NS, HandClock
 
 _NS = 1_000_000_000
 _POOL = 3
+_BOT = -1
+_BOT_CSRC = 4999
 NAMES = ("Ada", "Grace", "Linus", "Margaret", "Barbara", "Dennis", "Edsger", "Frances")
 
 
@@ -37,8 +39,11 @@ class MeetingScript:
     Attributes:
         utterances: In order of start. Times on multiples of 20 ms fall on packet boundaries, others do not.
         duration_s: Length of the recording.
-        layout: `pool` (three rotating tracks with CSRCs, as an SFU sends them), `own` (a track for each person), or
-            `raw_pool` (the pool as decoded PCM without CSRCs).
+        layout: `pool` (three rotating tracks with CSRCs, as an SFU sends them), `own` (a track for each person),
+            `raw_pool` (the pool as decoded PCM without CSRCs), or `page` (one decoded mix).
+        sample_rate_hz: Of the decoded layouts.
+        csrc_shift_at_s: From here on everybody has the CSRC that the next person had before; 0 never.
+        echo: Whether the platform sends the bot's own voice back, all the time, from the CSRC of its roster entry.
         jitter_ms: Each packet is late by up to this.
         skew_ppm: How much faster the senders' clocks run.
         roster_delay_s: When the roster that names the CSRCs arrives.
@@ -57,6 +62,9 @@ class MeetingScript:
     loss: float = 0
     skew_ppm: float = 0
     roster_delay_s: float = 0
+    sample_rate_hz: int = RATE_HZ
+    csrc_shift_at_s: float = 0
+    echo: bool = False
     pauses: tuple[tuple[float, float], ...] = ()
     rotate_every_s: float = 0
     signals: bool = False
@@ -146,7 +154,9 @@ def make_tape(
 def _tracks(script: MeetingScript) -> list[TrackInfo]:
     count = script.people if script.layout == "own" else _POOL
     if script.layout == "raw_pool":
-        return [TrackInfo(i, "audio", "pcm_s16le", RATE_HZ, rung="raw") for i in range(count)]
+        return [TrackInfo(i, "audio", "pcm_s16le", script.sample_rate_hz, rung="raw") for i in range(count)]
+    if script.layout == "page":
+        return [TrackInfo(0, "audio", "pcm_s16le", script.sample_rate_hz, rung="page", is_mix=True)]
     return [TrackInfo(i, "audio", "opus", RATE_HZ, stream_id=f"stream-{i}") for i in range(count)]
 
 
@@ -161,9 +171,9 @@ def _told(script: MeetingScript) -> list[_Timed]:
         if script.end_state:
             end_ns = at + round(script.duration_s * _NS)
             events.append(_Timed(end_ns, 9, record=StateSeen(script.end_state)))
-    people = [Participant(f"devices/{i}", NAMES[i], sources=(_source(script, i),)) for i in range(script.people)]
-    people.append(Participant("devices/bot", "Notetaker", is_self=True))
-    events.append(_Timed(at + round(script.roster_delay_s * _NS), 0, record=Roster(tuple(people))))
+    events.append(_Timed(at + round(script.roster_delay_s * _NS), 0, record=_roster(script, 0)))
+    if script.csrc_shift_at_s:
+        events.append(_Timed(at + round(script.csrc_shift_at_s * _NS), 0, record=_roster(script, 1)))
     if script.signals:
         for u in script.utterances:
             who = f"devices/{u.speaker}"
@@ -172,10 +182,18 @@ def _told(script: MeetingScript) -> list[_Timed]:
     return events
 
 
-def _source(script: MeetingScript, person: int) -> SourceRef:
+def _roster(script: MeetingScript, shift: int) -> Roster:
+    people = [Participant(f"devices/{i}", NAMES[i], sources=_sources(script, i, shift)) for i in range(script.people)]
+    bot = Participant("devices/bot", "Notetaker", is_self=True, sources=(SourceRef("audio", csrc=_BOT_CSRC),))
+    return Roster((*people, bot))
+
+
+def _sources(script: MeetingScript, person: int, shift: int) -> tuple[SourceRef, ...]:
     if script.layout == "own":
-        return SourceRef("audio", track_id=person)
-    return SourceRef("audio", csrc=csrc_of(person)) if script.layout == "pool" else SourceRef("audio")
+        return (SourceRef("audio", track_id=person),)
+    if script.layout == "pool":
+        return (SourceRef("audio", csrc=csrc_of((person + shift) % script.people)),)
+    return ()
 
 
 def _media(script: MeetingScript) -> tuple[list[_Timed], dict[int, list[bytes]]]:
@@ -183,6 +201,12 @@ def _media(script: MeetingScript) -> tuple[list[_Timed], dict[int, list[bytes]]]
     events: list[_Timed] = []
     payloads: dict[int, list[bytes]] = {}
     busy = [0.0] * _POOL
+    if script.layout == "page":
+        mix = _true_sound(replace(script, pauses=()))
+        return _packets(script, Utterance(0, 0, script.duration_s), 0, mix, rng, []), payloads
+    if script.echo:
+        hum = speech(script.duration_s, 8)
+        events += _packets(script, Utterance(_BOT, 0, script.duration_s), 2, hum, rng, [])
     for utterance in script.utterances:
         track = utterance.speaker if script.layout == "own" else _free_track(busy, utterance)
         sound = speech(utterance.end_s - utterance.start_s, utterance.speaker)
@@ -209,14 +233,14 @@ def _packets(
     first_packet = int(utterance.start_s / tick_s)
     offset = round((utterance.start_s - first_packet * tick_s) * RATE_HZ)
     padded = np.pad(sound, (offset, 960 * 10))
-    is_pcm = script.layout == "raw_pool"
+    is_pcm = script.layout in ("raw_pool", "page")
     packets = [] if is_pcm else opus_packets(padded)
     events: list[_Timed] = []
     for index in range(len(padded) // 960):
         piece = padded[index * 960 : (index + 1) * 960]
         number = first_packet + index
         sent_s = number * tick_s
-        payload = piece.astype("<i2").tobytes() if is_pcm else packets[index]
+        payload = _pcm(piece, script.sample_rate_hz) if is_pcm else packets[index]
         payloads.append(payload)
         if rng.random() < script.loss:
             continue
@@ -224,7 +248,7 @@ def _packets(
         if script.rotate_every_s and script.layout == "pool":
             on_track = (track + int(index / 50 / script.rotate_every_s)) % _POOL
         arrival_ns = script.start_ns + round((sent_s + rng.random() * script.jitter_ms / 1000) * _NS)
-        rtp = (1000 * on_track + number * 960) & 0xFFFFFFFF
+        rtp = (1000 * on_track + number * (script.sample_rate_hz // 50 if is_pcm else 960)) & 0xFFFFFFFF
         frame = EncodedFrame(
             track_id=on_track,
             kind=FrameKind.AUDIO,
@@ -232,11 +256,24 @@ def _packets(
             rtp_timestamp=rtp,
             ssrc=900 + on_track,
             payload=payload,
-            csrcs=(csrc_of(utterance.speaker),) if script.layout == "pool" else (),
+            csrcs=(_csrc(script, utterance, sent_s),) if script.layout == "pool" else (),
             audio_level=packet_level(piece) if script.levels and not is_pcm else 255,
         )
         events.append(_Timed(arrival_ns, 2, frame=frame))
     return events
+
+
+def _csrc(script: MeetingScript, utterance: Utterance, at_s: float) -> int:
+    if utterance.speaker == _BOT:
+        return _BOT_CSRC
+    shifted = script.csrc_shift_at_s and at_s >= script.csrc_shift_at_s
+    return csrc_of((utterance.speaker + bool(shifted)) % script.people)
+
+
+def _pcm(piece: NDArray[np.int16], rate_hz: int) -> bytes:
+    """20 ms at another rate, by picking samples: a test tone has nothing up there that would alias."""
+    places = np.arange(rate_hz // 50) * (RATE_HZ / rate_hz)
+    return np.interp(places, np.arange(len(piece)), piece).astype("<i2").tobytes()
 
 
 def _truth(script: MeetingScript) -> list[SpokenSpan]:

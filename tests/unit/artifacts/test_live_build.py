@@ -61,9 +61,16 @@ CASES = {
     "own_tracks": {"layout": "own"},
     "own_tracks_without_levels": {"layout": "own", "levels": False},
     "decoded_tracks_named_by_signals": {"layout": "raw_pool", "signals": True},
+    "decoded_tracks_at_another_rate": {"layout": "raw_pool", "signals": True, "sample_rate_hz": 16000},
+    "a_page_mix_named_by_signals": {"layout": "page", "signals": True},
+    "sources_that_change_hands": {"csrc_shift_at_s": 20.0},
+    "the_bots_own_voice_sent_back": {"echo": True},
     "pauses": {"pauses": ((10.013, 20.4), (30.0, 31.5))},
     "no_states_at_all": {"state": False},
 }
+
+
+LIMITS = {"a_page_mix_named_by_signals": 0.1, "sources_that_change_hands": 0.012}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -76,7 +83,7 @@ def test_speakers_and_sound_are_true_with(case: str, tmp_path: Path) -> None:
         made.truth = [SpokenSpan(t.speaker, t.start_s - first, t.end_s - first) for t in made.truth]
         made.sound = made.sound[round(first * 48000) :]
     error = diarization_error(made.truth, guessed(tmp_path / "out"))
-    assert error.rate < 0.01, error
+    assert error.rate < LIMITS.get(case, 0.01), error
     assert_never_a_wrong_name(made, tmp_path / "out")
     assert_sound_in_place(made, tmp_path / "out")
 
