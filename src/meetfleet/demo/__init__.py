@@ -1,0 +1,1 @@
+"""`script/demo`: one bot, from the request to the recording, driven through public doors only."""
