@@ -1,19 +1,15 @@
 """The demo's story: lab, server, bot, and the proof that everything promised is there."""
 
-import hashlib
-import io
-import json
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import av
 from rich.console import Console
 from rich.table import Table
 
 from meetfleet.demo.client import Client
+from meetfleet.demo.files import Files
 from meetfleet.testing.inbox import Delivery, WebhookInbox
 from meetfleet.testing.stack import Service, start_lab, start_server
 

@@ -76,9 +76,8 @@ def parse_meeting_url(text: str) -> MeetingUrl:
     """
     if len(text) > MEETING_URL_MAX_CHARS:
         raise _invalid("The meeting URL is too long.")
-    cleaned = _unwrap(text)
     try:
-        parts = urlsplit(cleaned)
+        parts = urlsplit(_unwrap(text))
         host = (parts.hostname or "").lower().removeprefix("www.")
     except ValueError as error:
         raise _invalid("The meeting URL cannot be read.") from error

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self, cast
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class Delivery:
         return str(self.json.get("event", ""))
 
 
+def _always_ok(path: str) -> int:
+    return 200
+
+
 class WebhookInbox:
     """Listens on a free loopback port while used as a context manager.
 
@@ -43,7 +47,7 @@ class WebhookInbox:
     """
 
     def __init__(self, answer: Callable[[str], int] | None = None) -> None:
-        self._answer = answer or (lambda path: 200)
+        self._answer: Callable[[str], int] = answer or _always_ok
         self._arrived = threading.Condition()
         self.deliveries: list[Delivery] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -98,7 +102,7 @@ class WebhookInbox:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 status = inbox._answer(self.path)
                 headers = {k.lower(): v for k, v in self.headers.items()}
-                inbox._keep(Delivery(cast(str, self.command), self.path, headers, body, status))
+                inbox._keep(Delivery(self.command, self.path, headers, body, status))
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()

@@ -111,7 +111,7 @@ class Service:
 
 
 def start_lab(work_dir: Path, *, args: Sequence[str] = (), ready_s: float = 240) -> Service:
-    """A lab without rooms, or with those that `args` name. Its ready line holds `control_url`, `chromium_args` and `rooms`."""
+    """A lab with the rooms that `args` name. Its ready line holds `control_url`, `chromium_args` and `rooms`."""
     return Service(["lab", "--json", *args], log=work_dir / "lab.log", ready_s=ready_s)
 
 
