@@ -1,0 +1,113 @@
+"""The baseline: how meetings are usually recorded. A virtual screen, a headed browser, ffmpeg grabbing and encoding it live.
+
+The same replica page, the same people and the same browser as our bots, but no probe. Sound is left out (no sound server, no
+second ffmpeg input), which is in the baseline's favour.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from meetfleet.browser.chromium import Chromium
+from meetfleet.browser.flags import BrowserOptions
+from meetfleet.browser.page import Page
+
+WIDTH, HEIGHT, FPS = 1280, 720, 25
+
+_NAME_FIELD = 'input[aria-label="Your name"]'
+_TYPE_NAME = f"""() => {{
+  const field = document.querySelector('{_NAME_FIELD}');
+  if (!field) return false;
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, 'Recorder');
+  field.dispatchEvent(new Event('input', {{ bubbles: true }}));
+  return true;
+}}"""
+_JOIN_BUTTON = """() => {
+  const span = [...document.querySelectorAll('button span')].find(s => /^(Ask to join|Join now)$/.test(s.textContent.trim()));
+  const button = span && span.closest('button');
+  if (!button || button.disabled) return null;
+  const box = button.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}"""
+_IN_CALL = """() => document.querySelectorAll('video').length > 1"""
+
+
+class BaselineUnavailable(RuntimeError):
+    """Xvfb or ffmpeg is not installed."""
+
+
+@contextlib.asynccontextmanager
+async def recording(meeting_url: str, browser_args: tuple[str, ...]) -> AsyncIterator[list[int]]:
+    """Joins and records; yields the process ids of everything it takes, while ffmpeg is encoding."""
+    for program in ("Xvfb", "ffmpeg"):
+        if shutil.which(program) is None:
+            raise BaselineUnavailable(f"The baseline needs {program}.")
+    with tempfile.TemporaryDirectory(prefix="meetfleet-baseline-") as folder:
+        display, screen = _start_screen()
+        os.environ["DISPLAY"] = display
+        browser = await Chromium.launch(
+            BrowserOptions(headless=False, extra_args=(*browser_args, "--kiosk", "--window-position=0,0"))
+        )
+        ffmpeg: subprocess.Popen[bytes] | None = None
+        try:
+            await _join(await browser.new_page(), meeting_url)
+            ffmpeg = _start_ffmpeg(display, Path(folder) / "screen.mp4")
+            yield [screen.pid, browser.pid, ffmpeg.pid]
+        finally:
+            _end(ffmpeg)
+            await browser.close()
+            _end(screen)
+
+
+def _start_screen() -> tuple[str, "subprocess.Popen[bytes]"]:
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
+    process = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as number:
+        return f":{number.readline().strip()}", process
+
+
+def _start_ffmpeg(display: str, target: Path) -> "subprocess.Popen[bytes]":
+    grab = [
+        "-f",
+        "x11grab",
+        "-draw_mouse",
+        "0",
+        "-video_size",
+        f"{WIDTH}x{HEIGHT}",
+        "-framerate",
+        str(FPS),
+        "-i",
+        display,
+    ]
+    encode = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
+    return subprocess.Popen(["ffmpeg", "-y", "-v", "error", *grab, *encode, str(target)], stdin=subprocess.DEVNULL)
+
+
+async def _join(page: Page, meeting_url: str) -> None:
+    await page.goto(meeting_url)
+    async with asyncio.timeout(60):
+        while not await page.evaluate(_TYPE_NAME):
+            await asyncio.sleep(0.2)
+        while (spot := await page.evaluate(_JOIN_BUTTON)) is None:
+            await asyncio.sleep(0.2)
+        await page.click(spot[0], spot[1])
+        while not await page.evaluate(_IN_CALL):
+            await asyncio.sleep(0.2)
+
+
+def _end(process: "subprocess.Popen[bytes] | None") -> None:
+    if process is None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=10)
