@@ -67,6 +67,10 @@ class WorkerProcess:
             raise RunnerError(f"The {self._name} failed: {answer.get('error')}")
         return answer.get("result")
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def close(self) -> None:
         """Ends the process; calls under way raise WorkerGone."""
         if self._process is not None and self._process.returncode is None:
