@@ -1,7 +1,7 @@
-"""The baseline: how meetings are usually recorded. A virtual screen, a headed browser, ffmpeg grabbing and encoding it live.
+"""The baseline: how meetings are usually recorded. A virtual screen, a headed browser, ffmpeg grabbing and encoding live.
 
-The same replica page, the same people and the same browser as our bots, but no probe. Sound is left out (no sound server, no
-second ffmpeg input), which is in the baseline's favour.
+The same replica page, the same people and the same browser as our bots, but no probe. Sound is left out (no sound
+server, no second ffmpeg input), which is in the baseline's favour.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from meetfleet.browser.chromium import Chromium
 from meetfleet.browser.flags import BrowserOptions
@@ -28,7 +29,8 @@ _TYPE_NAME = f"""() => {{
   return true;
 }}"""
 _JOIN_BUTTON = """() => {
-  const span = [...document.querySelectorAll('button span')].find(s => /^(Ask to join|Join now)$/.test(s.textContent.trim()));
+  const spans = [...document.querySelectorAll('button span')];
+  const span = spans.find(s => /^(Ask to join|Join now)$/.test(s.textContent.trim()));
   const button = span && span.closest('button');
   if (!button || button.disabled) return null;
   const box = button.getBoundingClientRect();
@@ -92,13 +94,19 @@ def _start_ffmpeg(display: str, target: Path) -> "subprocess.Popen[bytes]":
 
 async def _join(page: Page, meeting_url: str) -> None:
     await page.goto(meeting_url)
+    await _until(page, _TYPE_NAME)
+    x, y = await _until(page, _JOIN_BUTTON)
+    await page.click(x, y)
+    await _until(page, _IN_CALL)
+
+
+async def _until(page: Page, js: str) -> Any:
+    """The first answer of the page that counts as true. Raises TimeoutError."""
     async with asyncio.timeout(60):
-        while not await page.evaluate(_TYPE_NAME):
-            await asyncio.sleep(0.2)
-        while (spot := await page.evaluate(_JOIN_BUTTON)) is None:
-            await asyncio.sleep(0.2)
-        await page.click(spot[0], spot[1])
-        while not await page.evaluate(_IN_CALL):
+        while True:
+            answer = await page.evaluate(js)
+            if answer:
+                return answer
             await asyncio.sleep(0.2)
 
 

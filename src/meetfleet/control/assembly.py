@@ -1,7 +1,7 @@
 """Makes recordings out of tapes while they are still being taped, so that finishing takes seconds whatever the length.
 
-Every stored segment is fed to the artifacts worker, a process of its own. Nothing it knows is precious: if it dies, the tapes
-that are still wanted are fed again from object storage.
+Every stored segment is fed to the artifacts worker, a process of its own. Nothing it knows is precious: if it dies, the
+tapes that are still wanted are fed again from object storage.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ class Assembly:
             try:
                 await self._catch_up(bot.id)
                 await self._worker.call(
-                    {"do": "finish", "tape": str(bot.id), "context": _context(bot)}, timeout_s=FINISH_TIMEOUT_S
+                    {"command": "finish", "tape": str(bot.id), "context": _context(bot)}, timeout_s=FINISH_TIMEOUT_S
                 )
                 break
             except WorkerGone:
@@ -146,7 +146,7 @@ class Assembly:
             path = await self._fetched(bot_id, name)
             try:
                 await self._worker.call(
-                    {"do": "feed", "tape": str(bot_id), "segment": str(path)}, timeout_s=FEED_TIMEOUT_S
+                    {"command": "feed", "tape": str(bot_id), "segment": str(path)}, timeout_s=FEED_TIMEOUT_S
                 )
             finally:
                 path.unlink(missing_ok=True)
@@ -156,11 +156,13 @@ class Assembly:
         folder = self._folder(bot_id)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        await self._worker.call({"do": "open", "tape": str(bot_id), "out_dir": str(folder)}, timeout_s=FEED_TIMEOUT_S)
+        await self._worker.call(
+            {"command": "open", "tape": str(bot_id), "out_dir": str(folder)}, timeout_s=FEED_TIMEOUT_S
+        )
         tape.generation, tape.fed = self._worker.generation, []
 
     async def _drop(self, bot_id: UUID) -> None:
-        await self._worker.call({"do": "drop", "tape": str(bot_id)}, timeout_s=FEED_TIMEOUT_S)
+        await self._worker.call({"command": "drop", "tape": str(bot_id)}, timeout_s=FEED_TIMEOUT_S)
         await asyncio.to_thread(shutil.rmtree, self._folder(bot_id), ignore_errors=True)
 
     async def _stored_segments(self, bot_id: UUID) -> list[str]:

@@ -22,7 +22,8 @@ class WorkerGone(RunnerError):
 class WorkerProcess:
     """Starts the command at the first call and again after it died.
 
-    Requests carry an `id`; answers `{"id": ..., "ok": true, "result": ...}` or `{"id": ..., "ok": false, "error": ...}`.
+    Requests carry an `id`; the answer has the same `id`, and `"ok": true` or `"ok": false` with an `error` of code and
+    message.
 
     Args:
         command: Program and arguments.
@@ -39,8 +40,8 @@ class WorkerProcess:
         self._starting = asyncio.Lock()
         self.generation = 0
 
-    async def call(self, request: dict[str, Any], *, timeout_s: float) -> Any:
-        """Sends one request and waits for its answer.
+    async def call(self, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+        """Sends one request and waits for its answer, which is returned whole.
 
         Raises:
             WorkerGone: the process ended meanwhile.
@@ -48,7 +49,7 @@ class WorkerProcess:
         """
         process = await self._running()
         request_id, self._next_id = self._next_id, self._next_id + 1
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._pending[request_id] = future
         try:
             assert process.stdin is not None
@@ -64,8 +65,11 @@ class WorkerProcess:
         finally:
             self._pending.pop(request_id, None)
         if not answer.get("ok"):
-            raise RunnerError(f"The {self._name} failed: {answer.get('error')}")
-        return answer.get("result")
+            error = cast(dict[str, str], answer.get("error") or {})
+            raise RunnerError(
+                f"The {self._name} failed: {error.get('message')}", code=error.get("code", "worker_failed")
+            )
+        return answer
 
     @property
     def is_running(self) -> bool:

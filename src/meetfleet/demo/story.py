@@ -1,9 +1,14 @@
 """The demo's story: lab, server, bot, and the proof that everything promised is there."""
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +19,6 @@ from meetfleet.testing.inbox import Delivery, WebhookInbox
 from meetfleet.testing.stack import Service, start_lab, start_server
 
 CALL_TIMEOUT_S = 120
-VIDEO_TIMEOUT_S = 120
 
 
 @dataclass(slots=True)
@@ -117,7 +121,7 @@ def _report(
         return Outcome(missing)
     _print_conversation(out, files, missing)
     _print_files(out, files, missing)
-    _print_cost(out, files, missing)
+    _print_cost(out, folder, bot_id, missing)
     return Outcome(missing)
 
 
@@ -134,7 +138,6 @@ def _download(out: Console, client: Client, bot_id: str, missing: list[str]) -> 
             missing.append(f"content behind the URL of '{field}'")
     if not client.screenshots(bot_id):
         missing.append("screenshots")
-    client.wait_for_video(bot_id, VIDEO_TIMEOUT_S)
 
 
 def _print_conversation(out: Console, files: Files, missing: list[str]) -> None:
@@ -164,6 +167,22 @@ def _print_files(out: Console, files: Files, missing: list[str]) -> None:
     for wanted in ("output.flac", "diarization.jsonl", "video.mp4", "captions.vtt", "chat_messages.json"):
         if wanted not in {item.name for item in files.listed}:
             missing.append(wanted)
+
+
+def _print_cost(out: Console, folder: Path, bot_id: str, missing: list[str]) -> None:
+    """What the bot reported about itself until it left."""
+    command = [sys.executable, "-m", "meetfleet", "bots", "show", bot_id, "--json"]
+    env = {**os.environ, "MEETFLEET_DATA": str(folder / "data")}
+    answer = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    bot: dict[str, Any] = json.loads(answer.stdout) if answer.returncode == 0 else {}
+    if not bot.get("cpu_s") or not bot.get("peak_memory_bytes"):
+        missing.append(f"the bot's cost {answer.stderr}".strip())
+        return
+    recorded = bot["duration_s"] or 1
+    out.print(
+        f"\n[bold]Cost of the bot[/bold]  {bot['cpu_s']:.1f} CPU-seconds for {recorded:.0f} s of recording, joining included "
+        f"({bot['cpu_s'] / recorded:.2f} cores); peak memory {bot['peak_memory_bytes'] / 1e6:.0f} MB"
+    )
 
 
 def _what_next(out: Console, folder: Path) -> None:
