@@ -1,4 +1,4 @@
-"""The baseline: how meetings are usually recorded. A virtual screen, a headed browser, ffmpeg grabbing and encoding live.
+"""The baseline: how meetings are usually recorded: a virtual screen, a headed browser, ffmpeg grabbing and encoding.
 
 The same replica page, the same people and the same browser as our bots, but no probe. Sound is left out (no sound
 server, no second ffmpeg input), which is in the baseline's favour.

@@ -18,7 +18,7 @@ import structlog
 
 from meetfleet.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest
 from meetfleet.control.worker_process import WorkerGone, WorkerProcess
-from meetfleet.domain.errors import MeetfleetError
+from meetfleet.domain.errors import MeetfleetError, RunnerError
 from meetfleet.domain.meeting_url import Platform
 from meetfleet.storage.objects import ObjectStore, artifact_key
 from meetfleet.store.database import Database
@@ -33,6 +33,7 @@ WORKER = (sys.executable, "-m", "meetfleet.artifacts.worker")
 FEED_TIMEOUT_S = 60.0
 FINISH_TIMEOUT_S = 300.0
 ATTEMPTS = 3
+UNKNOWN = -1
 
 
 class VideoMaker(Protocol):
@@ -54,11 +55,13 @@ class _Tape:
     Attributes:
         generation: Of the worker process that knows it.
         fed: Names in tape order.
+        is_finished: Whoever waited for the lock meanwhile has nothing left to do.
     """
 
-    generation: int = -1
+    generation: int = UNKNOWN
     fed: list[str] = field(default_factory=list[str])
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_finished: bool = False
 
 
 class Assembly:
@@ -92,15 +95,20 @@ class Assembly:
         try:
             while True:
                 bot_id = await self._arrivals.get()
+                tape = self._tapes.get(bot_id)
+                if tape is None:
+                    continue
                 try:
-                    async with self._tape(bot_id).lock:
-                        await self._catch_up(bot_id)
+                    async with tape.lock:
+                        if not tape.is_finished:
+                            await self._catch_up(bot_id, tape)
                 except MeetfleetError as error:
                     log.warning("assembly.behind", bot_id=str(bot_id), error=error.message)
         finally:
             await self._worker.close()
 
     async def segment_stored(self, bot_id: UUID, name: str) -> None:
+        self._tapes.setdefault(bot_id, _Tape())
         self._arrivals.put_nowait(bot_id)
 
     async def finish(self, bot_id: UUID) -> Mapping[str, Any]:
@@ -108,36 +116,41 @@ class Assembly:
             bot = await BotRepository(session).get(bot_id)
         if bot is None:
             return {}
-        tape = self._tape(bot_id)
-        try:
-            async with tape.lock:
-                folder = await self._built(bot)
-                manifest = Manifest.from_json((folder / MANIFEST_NAME).read_bytes())
-                await self._store(bot_id, folder, manifest)
-                await self._register(bot_id, manifest)
-                await self._drop(bot_id)
-        finally:
+        tape = self._tapes.setdefault(bot_id, _Tape())
+        async with tape.lock:
+            folder = await self._built(bot, tape)
+            manifest = Manifest.from_json((folder / MANIFEST_NAME).read_bytes())
+            await self._store(bot_id, folder, manifest)
+            await self._register(bot_id, manifest)
+            await self._ask(bot_id, tape, "drop", timeout_s=FEED_TIMEOUT_S)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            tape.is_finished = True
             self._tapes.pop(bot_id, None)
         manifest = await self._videos.prepare(bot, manifest)
         return json.loads(manifest.to_json())
 
-    async def _built(self, bot: BotRow) -> Path:
+    async def _built(self, bot: BotRow, tape: _Tape) -> Path:
         """The folder with all files but the video, after as many tries as a dying worker needs."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._catch_up(bot.id)
-                await self._worker.call(
-                    {"command": "finish", "tape": str(bot.id), "context": _context(bot)}, timeout_s=FINISH_TIMEOUT_S
-                )
+                await self._catch_up(bot.id, tape)
+                await self._ask(bot.id, tape, "finish", timeout_s=FINISH_TIMEOUT_S, context=_context(bot))
                 break
             except WorkerGone:
                 if attempt == ATTEMPTS:
                     raise
         return self._folder(bot.id)
 
-    async def _catch_up(self, bot_id: UUID) -> None:
+    async def _ask(self, bot_id: UUID, tape: _Tape, command: str, *, timeout_s: float, **more: Any) -> None:
+        """One command to the worker. A tape on which one failed is begun anew by the next try."""
+        try:
+            await self._worker.call({"command": command, "tape": str(bot_id), **more}, timeout_s=timeout_s)
+        except RunnerError:
+            tape.generation = UNKNOWN
+            raise
+
+    async def _catch_up(self, bot_id: UUID, tape: _Tape) -> None:
         """Tells the worker of every stored segment that it does not know yet, in tape order."""
-        tape = self._tape(bot_id)
         stored = await self._stored_segments(bot_id)
         known = self._worker.is_running and tape.generation == self._worker.generation
         if not known or tape.fed != stored[: len(tape.fed)]:
@@ -145,9 +158,7 @@ class Assembly:
         for name in stored[len(tape.fed) :]:
             path = await self._fetched(bot_id, name)
             try:
-                await self._worker.call(
-                    {"command": "feed", "tape": str(bot_id), "segment": str(path)}, timeout_s=FEED_TIMEOUT_S
-                )
+                await self._ask(bot_id, tape, "feed", timeout_s=FEED_TIMEOUT_S, segment=str(path))
             finally:
                 path.unlink(missing_ok=True)
             tape.fed.append(name)
@@ -160,10 +171,6 @@ class Assembly:
             {"command": "open", "tape": str(bot_id), "out_dir": str(folder)}, timeout_s=FEED_TIMEOUT_S
         )
         tape.generation, tape.fed = self._worker.generation, []
-
-    async def _drop(self, bot_id: UUID) -> None:
-        await self._worker.call({"command": "drop", "tape": str(bot_id)}, timeout_s=FEED_TIMEOUT_S)
-        await asyncio.to_thread(shutil.rmtree, self._folder(bot_id), ignore_errors=True)
 
     async def _stored_segments(self, bot_id: UUID) -> list[str]:
         async with self._database.transaction() as session:
@@ -186,9 +193,6 @@ class Assembly:
             recordings = RecordingRepository(session, bot_id)
             for entry in manifest.files:
                 await recordings.save_artifact(artifact_row(bot_id, entry))
-
-    def _tape(self, bot_id: UUID) -> _Tape:
-        return self._tapes.setdefault(bot_id, _Tape())
 
     def _folder(self, bot_id: UUID) -> Path:
         return self._scratch / "artifacts" / str(bot_id)

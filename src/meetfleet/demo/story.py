@@ -180,8 +180,8 @@ def _print_cost(out: Console, folder: Path, bot_id: str, missing: list[str]) -> 
         return
     recorded = bot["duration_s"] or 1
     out.print(
-        f"\n[bold]Cost of the bot[/bold]  {bot['cpu_s']:.1f} CPU-seconds for {recorded:.0f} s of recording, joining included "
-        f"({bot['cpu_s'] / recorded:.2f} cores); peak memory {bot['peak_memory_bytes'] / 1e6:.0f} MB"
+        f"\n[bold]Cost of the bot[/bold]  {bot['cpu_s']:.1f} CPU-seconds for {recorded:.0f} s of recording, joining "
+        f"included ({bot['cpu_s'] / recorded:.2f} cores); peak memory {bot['peak_memory_bytes'] / 1e6:.0f} MB"
     )
 
 

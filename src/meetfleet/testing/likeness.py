@@ -45,17 +45,6 @@ def compare(recorded: Samples, reference: Samples, sample_rate_hz: int, max_offs
     return Likeness(shift / sample_rate_hz, float(window[shift + reach]) / scale)
 
 
-def drift_s(recorded: Samples, reference: Samples, sample_rate_hz: int, piece_s: float = 20.0) -> float:
-    """The largest change of offset between pieces of the recording, in seconds; silent pieces are skipped."""
-    size = int(piece_s * sample_rate_hz)
-    offsets: list[float] = []
-    for start in range(0, min(len(recorded), len(reference)) - size + 1, size):
-        a, b = recorded[start : start + size], reference[start : start + size]
-        if np.abs(a).max() > 1e-3 * np.abs(recorded).max() and np.abs(b).max() > 1e-3 * np.abs(reference).max():
-            offsets.append(compare(a, b, sample_rate_hz, 0.5).offset_s)
-    return max(offsets) - min(offsets) if offsets else 0.0
-
-
 def _padded(samples: Samples, size: int) -> NDArray[np.float64]:
     padded = np.zeros(size, np.float64)
     padded[: len(samples)] = samples
