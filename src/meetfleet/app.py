@@ -1,6 +1,7 @@
 """Puts the server together. With `foundation.py` the only place that names concrete adapters."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,16 +12,19 @@ from fastapi import FastAPI
 
 from meetfleet.api.edge import Edge
 from meetfleet.api.errors import install_errors
-from meetfleet.api.files import StoredArtifacts, files_router
+from meetfleet.api.files import files_router
 from meetfleet.api.health import health_router
 from meetfleet.api.link.router import link_router
+from meetfleet.api.recordings import RecordingSource
 from meetfleet.background import Background
 from meetfleet.control.assembler import Assembler
+from meetfleet.control.assembly import Assembly
 from meetfleet.control.dispatch import Dispatcher, Site
 from meetfleet.control.finaliser import Finaliser
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
 from meetfleet.control.rejoin import NeverRejoin
+from meetfleet.control.rendering import Rendering
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import FirstStart
 from meetfleet.domain.link import BrowserSpec
@@ -35,7 +39,6 @@ from meetfleet.notify.sender import HttpSender
 from meetfleet.settings import Settings, bot_environ
 from meetfleet.store.jobs import Job
 from meetfleet.store.wakeups import Wakeups
-from meetfleet.testing.control import RecordingAssembler
 
 log = structlog.get_logger()
 
@@ -54,7 +57,16 @@ class App(Foundation):
         super().__init__(settings)
         self.background = Background()
         self.wakeups = Wakeups(self.database.url)
-        self.assembler: Assembler = RecordingAssembler()
+        self.rendering = Rendering(
+            self.database,
+            self.queue,
+            self.objects,
+            settings.work_dir,
+            mode=settings.video,
+            slots=max(1, (os.cpu_count() or 1) // 2),
+        )
+        self.assembly = Assembly(self.database, self.objects, settings.work_dir, self.rendering)
+        self.assembler: Assembler = self.assembly
         self.sender = HttpSender(self.guard)
         self.delivery = Delivery(self.database, self.queue, self.sender, self.secrets, self.signer.sign, self.clock)
         self.launcher = self._launcher()
@@ -96,6 +108,7 @@ class App(Foundation):
                 Job.FINALISE: Handler(self.finaliser.finalise, self.finaliser.give_up),
                 Job.PURGE: Handler(self.bots.purge),
                 Job.DELIVER: Handler(self.delivery.deliver),
+                Job.RENDER: Handler(self._render, self.rendering.give_up),
             },
             alone=self.postgres is not None,
         )
@@ -110,7 +123,8 @@ class App(Foundation):
         api.add_middleware(Edge)
         api.include_router(health_router(self._trouble))
         api.include_router(link_router(self.link))
-        api.include_router(files_router(StoredArtifacts(self.objects), self.objects, self.signer))
+        recordings = RecordingSource(self.objects, self.rendering, self.clock)
+        api.include_router(files_router(recordings, self.objects, self.signer))
         return api
 
     @asynccontextmanager
@@ -122,6 +136,7 @@ class App(Foundation):
         try:
             self.background.start("database", self.watch_postgres)
             self.background.start("wakeups", self.wakeups.run)
+            self.background.start("assembly", self.assembly.run)
             self.background.start("jobs", self.worker.run)
             self.background.start("fleet", self.launcher.run)
             self.background.start("supervisor", self._supervise)
@@ -145,6 +160,9 @@ class App(Foundation):
     async def _dispatch(self, bot_id: UUID) -> None:
         """Whoever has waited longest comes first, which need not be this bot."""
         await self.dispatcher.place_waiting()
+
+    async def _render(self, bot_id: UUID) -> None:
+        await self.rendering.render(bot_id)
 
     async def _runner_ended(self, handle: RunnerHandle, status: RunnerStatus) -> None:
         await self.supervisor.runner_ended(handle, status)

@@ -1,5 +1,6 @@
 """`meetfleet bots`."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
@@ -40,7 +41,10 @@ def list_bots(
 
 
 @app.command()
-def show(bot: _BOT) -> None:
+def show(
+    bot: _BOT,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the bot as JSON, without its history.")] = False,
+) -> None:
     """Show a bot's history and what it brought home."""
 
     async def work(
@@ -51,6 +55,9 @@ def show(bot: _BOT) -> None:
         return found, events, await foundation.bots.artifacts(team, found.id)
 
     row, events, artifacts = run(work)
+    if json_out:
+        typer.echo(json.dumps(_told(row, artifacts)))
+        return
     console = Console()
     console.print(f"[bold]{row.bot_name}[/] {row.id} in {row.meeting_url}: {_state(row)}")
     if row.end_detail:
@@ -66,6 +73,18 @@ def show(bot: _BOT) -> None:
         files.add_row(artifact.name, artifact.status, str(artifact.size_bytes or ""), seconds)
     if artifacts:
         console.print(files)
+
+
+def _told(bot: BotRow, artifacts: Sequence[ArtifactRow]) -> dict[str, object]:
+    return {
+        "bot_id": str(bot.id),
+        "state": bot.state,
+        "end_reason": bot.end_reason,
+        "duration_s": bot.duration_s,
+        "cpu_s": bot.cpu_s,
+        "peak_memory_bytes": bot.peak_memory_bytes,
+        "artifacts": [{"name": a.name, "status": a.status, "size_bytes": a.size_bytes} for a in artifacts],
+    }
 
 
 @app.command()

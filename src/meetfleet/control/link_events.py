@@ -114,6 +114,7 @@ def _measure(bot: BotRow, event: LinkEvent) -> None:
         bot.cpu_s, bot.measured_at = cpu_s, at
     if memory_bytes is not None:
         bot.memory_bytes = int(memory_bytes)
+        bot.peak_memory_bytes = max(bot.peak_memory_bytes or 0, bot.memory_bytes)
 
 
 async def _announce_segment(session: AsyncSession, bot: BotRow, event: LinkEvent) -> None:

@@ -30,6 +30,7 @@ class BotRow(Base):
         runner: {pid, started_at, host, work_dir} of its process, for adoption after a restart of the server.
         last_command_seq: Number of the newest row in `commands`.
         cpu_s, memory_bytes: What the bot and its browser have used, and use now, by its own account.
+        peak_memory_bytes: The most that any heartbeat told.
         cpu_cores: Processor time per second lately; `measured_at` is when.
     """
 
@@ -84,6 +85,7 @@ class BotRow(Base):
     cpu_s: Mapped[float | None]
     cpu_cores: Mapped[float | None]
     memory_bytes: Mapped[int | None]
+    peak_memory_bytes: Mapped[int | None]
     measured_at: Mapped[datetime | None]
     artifacts_deleted_at: Mapped[datetime | None]
     manifest: Mapped[dict[str, Any] | None]

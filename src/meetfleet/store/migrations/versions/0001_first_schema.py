@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("cpu_s", sa.Double(), nullable=True),
         sa.Column("cpu_cores", sa.Double(), nullable=True),
         sa.Column("memory_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("peak_memory_bytes", sa.BigInteger(), nullable=True),
         sa.Column("measured_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("artifacts_deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("manifest", postgresql.JSONB(), nullable=True),
