@@ -1,0 +1,1 @@
+"""Replicas of meeting platforms: screens, texts, attributes and wire messages, written by us from observed facts."""
