@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import svix.webhooks
 import time_machine
-from v2_schemas import V2Schemas, v2_schemas  # noqa: F401 - a fixture
+from v2_schemas import V2Schemas
 
 from meetfleet.control.bots import Bots, Callback, NewBot
 from meetfleet.control.lifecycle import Lifecycle
@@ -153,7 +153,7 @@ def codes(arrived: list[Arrived]) -> list[str]:
 async def test_a_whole_life_arrives_in_order_signed_and_as_the_schema_says(
     world: World,
     inbox: WebhookInbox,
-    v2_schemas: V2Schemas,  # noqa: F811
+    v2_schemas: V2Schemas,
 ) -> None:
     endpoint = await world.endpoints.add(world.team, inbox.url)
     bot = await world.new_bot(extra={"order": 7})
@@ -213,7 +213,7 @@ async def test_the_final_webhook_tells_who_was_there_and_where_the_files_are(wor
 async def test_a_failure_tells_its_code_and_why(
     world: World,
     inbox: WebhookInbox,
-    v2_schemas: V2Schemas,  # noqa: F811
+    v2_schemas: V2Schemas,
 ) -> None:
     await world.endpoints.add(world.team, inbox.url)
     bot = await world.new_bot()
@@ -235,7 +235,7 @@ async def test_a_failure_tells_its_code_and_why(
 async def test_chat_is_told_but_not_the_bots_own(
     world: World,
     inbox: WebhookInbox,
-    v2_schemas: V2Schemas,  # noqa: F811
+    v2_schemas: V2Schemas,
 ) -> None:
     await world.endpoints.add(world.team, inbox.url, events=["bot.chat_message"])
     bot = await world.new_bot()
@@ -427,7 +427,7 @@ async def test_a_callback_gets_only_the_end_with_its_secret_in_plain(
     world: World,
     inbox: WebhookInbox,
     method: str,
-    v2_schemas: V2Schemas,  # noqa: F811
+    v2_schemas: V2Schemas,
 ) -> None:
     callback = Callback(url=inbox.url, method=method, secret=world.box.seal("schlüssel"))
     bot = await world.new_bot(callback=callback, extra=None)

@@ -1,5 +1,6 @@
 """Every failure leaves the API in one envelope. Source: contract.md sections 1.3, 1.4 and 1.10."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -51,9 +52,12 @@ def error_answer(error: RequestError) -> JSONResponse:
     )
 
 
-def issues_text(error: RequestValidationError) -> str:
-    """What is wrong with a request, in one line: where, and what; never the values themselves, which may be secret."""
-    issues = error.errors()
+def issues_text(issues: Sequence[Any]) -> str:
+    """What is wrong with a request, in one line: where, and what; never the values themselves, which may be secret.
+
+    Args:
+        issues: As pydantic lists them.
+    """
     shown = [f"{_place(issue['loc'])}: {issue['msg']}" for issue in issues[:_ISSUES_SHOWN]]
     more = len(issues) - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more else "")
@@ -80,7 +84,7 @@ async def _on_request_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return JSONResponse(envelope(400, issues_text(error)), 400)
+    return JSONResponse(envelope(400, issues_text(error.errors())), 400)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

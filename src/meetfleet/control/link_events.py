@@ -132,7 +132,8 @@ async def _command_done(session: AsyncSession, bot: BotRow, event: LinkEvent) ->
     command = await BotRepository(session).command(bot.id, int(event.data["seq"]))
     if command is not None and command.done_at is None:
         command.done_at, command.ok = utc(event.at_ns), bool(event.data["ok"])
-        command.detail = _text(event.data, "detail") or _text(event.data, "code")
+        said = (_text(event.data, "code"), _text(event.data, "detail"))
+        command.detail = ": ".join(part for part in said if part) or None
 
 
 def _log(bot: BotRow, event: LinkEvent) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select, text, update
+from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.dialects.standing import Standing
@@ -23,7 +23,7 @@ class BotFilter:
     Attributes:
         bot_name, bot_id, meeting_url, participant_name: Case-insensitive parts.
         states: Any of these.
-        standings: Any of these; a dialect's status filter.
+        standings: Any of these, so nothing if empty; a dialect's status filter.
         extra: All of these keys must hold exactly this text.
         include_scheduled: Whether bots that were never due yet are listed.
     """
@@ -37,7 +37,7 @@ class BotFilter:
     ended_after: datetime | None = None
     platforms: frozenset[Platform] = frozenset()
     states: frozenset[BotState] = frozenset()
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[Standing, ...] | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
     include_scheduled: bool = False
 
@@ -209,8 +209,8 @@ def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
         found.append(BotRow.platform.in_(list(wanted.platforms)))
     if wanted.states:
         found.append(BotRow.state.in_(list(wanted.states)))
-    elif wanted.standings:
-        found.append(or_(*(_stands(standing) for standing in wanted.standings)))
+    elif wanted.standings is not None:
+        found.append(or_(false(), *(_stands(standing) for standing in wanted.standings)))
     elif not wanted.include_scheduled:
         found.append(BotRow.state.not_in([BotState.SCHEDULED, BotState.CANCELLED]))
     found.extend(BotRow.extra[key].astext == value for key, value in wanted.extra.items())

@@ -1,0 +1,68 @@
+"""From a request's body to a bot that control can create."""
+
+from typing import Any
+
+from meetfleet.api.v2.requests import CallbackConfig, CreateBotRequestBody
+from meetfleet.control.bots import Callback, NewBot
+from meetfleet.domain.dialects.v2 import PLATFORM_WORDS
+from meetfleet.domain.link import RecordingMode, Timeouts
+from meetfleet.domain.meeting_url import Platform, UnknownPlatform, parse_meeting_url
+from meetfleet.store.secret_box import SecretBox
+
+_SECRETS = (
+    ("transcription_config", "api_key"),
+    ("streaming_config", "transcription", "api_key"),
+    ("zoom_config", "obf_token"),
+)
+
+
+def new_bot(body: CreateBotRequestBody, box: SecretBox) -> NewBot:
+    """Raises InvalidRequest if the URL names no meeting, or one on a platform that this API does not know."""
+    meeting = parse_meeting_url(body.meeting_url)
+    if meeting.platform not in PLATFORM_WORDS:
+        raise UnknownPlatform(meeting.platform)
+    return NewBot(
+        meeting=meeting,
+        bot_name=body.bot_name,
+        recording_mode=RecordingMode(body.recording_mode),
+        entry_message=body.entry_message,
+        timeouts=_timeouts(body),
+        ignored_participant_names=tuple(body.ignored_participant_names),
+        allow_multiple_bots=body.allow_multiple_bots,
+        options=_options(body, meeting.platform, box),
+        extra=body.extra,
+        callback=callback_of(body.callback_config, box) if body.callback_enabled and body.callback_config else None,
+        origin="v2",
+    )
+
+
+def callback_of(config: CallbackConfig, box: SecretBox) -> Callback:
+    """With the secret sealed."""
+    secret = None if config.secret is None else box.seal(config.secret)
+    return Callback(url=config.url, method=config.method, secret=secret)
+
+
+def _timeouts(body: CreateBotRequestBody) -> Timeouts:
+    wanted = body.timeout_config
+    default = Timeouts()
+    return Timeouts(
+        waiting_room_s=wanted.waiting_room_timeout,
+        no_one_joined_s=wanted.no_one_joined_timeout,
+        silence_s=wanted.silence_timeout,
+        grace_s=wanted.grace_period,
+        max_recording_s=wanted.max_recording_duration or default.max_recording_s,
+    )
+
+
+def _options(body: CreateBotRequestBody, platform: Platform, box: SecretBox) -> dict[str, Any]:
+    """The request as it was validated, but for what has a column of its own and can change."""
+    options = body.model_dump(mode="json", exclude={"extra", "callback_config"})
+    if platform is not Platform.ZOOM:
+        options["zoom_config"] = None
+    for *path, name in _SECRETS:
+        holder: Any = options
+        for step in path:
+            holder = holder.get(step) if holder else None
+        if holder and holder.get(name) is not None:
+            holder[name] = box.seal(holder[name])
+    return options

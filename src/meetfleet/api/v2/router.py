@@ -1,0 +1,67 @@
+"""All routes below `/v2`, and the document that describes them."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+
+from meetfleet import __version__
+from meetfleet.api.auth import KEY_HEADER
+from meetfleet.api.v2.actions import add_action_routes
+from meetfleet.api.v2.bots import add_bot_routes
+from meetfleet.api.v2.lookup import add_lookup_routes
+from meetfleet.api.v2.route import gated
+from meetfleet.api.v2.services import V2Services
+
+_ABOUT = (
+    "Sends bots to meetings and gives you what they bring home: sound, video, who spoke when, chat. "
+    "Compatible with Meeting BaaS v2."
+)
+
+
+def v2_router(services: V2Services) -> APIRouter:
+    """The whole dialect, `/v2/openapi.json` included."""
+    routes = APIRouter(prefix="/v2", route_class=gated(services.gate), tags=["Bots"])
+    add_bot_routes(routes, services)
+    add_lookup_routes(routes, services)
+    add_action_routes(routes, services)
+    document = describe(routes)
+
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/v2/openapi.json")
+    async def openapi() -> JSONResponse:
+        return JSONResponse(document)
+
+    _ = openapi
+    router.include_router(routes)
+    return router
+
+
+def describe(routes: APIRouter) -> Mapping[str, Any]:
+    """OpenAPI 3.1 of exactly these routes."""
+    document = get_openapi(
+        title="Meetfleet: Meeting BaaS v2",
+        version=__version__,
+        openapi_version="3.1.0",
+        description=_ABOUT,
+        routes=routes.routes,
+    )
+    components = cast("dict[str, Any]", document["components"])
+    components["securitySchemes"] = {"ApiKeyAuth": {"type": "apiKey", "in": "header", "name": KEY_HEADER}}
+    document["security"] = [{"ApiKeyAuth": []}]
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            _without_framework_errors(operation["responses"])
+    return document
+
+
+def _without_framework_errors(responses: dict[str, Any]) -> None:
+    """FastAPI documents a 422 of its own; here such problems are 400."""
+    content = responses.get("422", {}).get("content", {})
+    if "HTTPValidationError" in str(content):
+        del responses["422"]

@@ -1,0 +1,28 @@
+"""What the routes of v2 stand on."""
+
+from dataclasses import dataclass
+
+from meetfleet.api.auth import Gate
+from meetfleet.control.bots import Bots
+from meetfleet.control.orders import Orders
+from meetfleet.control.recordings import Recordings
+from meetfleet.domain.clock import Clock
+from meetfleet.notify.payloads.v2 import Link
+from meetfleet.notify.redelivery import Redelivery
+from meetfleet.store.secret_box import SecretBox
+
+
+@dataclass(frozen=True, slots=True)
+class V2Services:
+    """Attributes:
+    link: Bot id and file name to a signed URL.
+    """
+
+    gate: Gate
+    bots: Bots
+    orders: Orders
+    recordings: Recordings
+    redelivery: Redelivery
+    link: Link
+    box: SecretBox
+    clock: Clock

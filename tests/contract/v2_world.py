@@ -1,0 +1,172 @@
+"""The v2 API over its real services and a real database; jobs are remembered, bots are moved by hand."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from v2_schemas import V2Schemas
+
+from meetfleet.api.auth import KEY_HEADER, KeyGate
+from meetfleet.api.edge import Edge
+from meetfleet.api.errors import install_errors
+from meetfleet.api.files import StoredArtifacts, files_router
+from meetfleet.api.v2.router import v2_router
+from meetfleet.api.v2.services import V2Services
+from meetfleet.control.bots import Bots
+from meetfleet.control.keys import Keys
+from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.orders import Orders
+from meetfleet.control.recordings import Recordings
+from meetfleet.domain.clock import SystemClock
+from meetfleet.domain.end_reason import EndReason
+from meetfleet.domain.lifecycle import BotState
+from meetfleet.notify.notices import WebhookNotices
+from meetfleet.notify.redelivery import Redelivery
+from meetfleet.storage.objects import artifact_key
+from meetfleet.storage.presign import UrlSigner
+from meetfleet.store.database import Database
+from meetfleet.store.repositories.bots import BotRepository
+from meetfleet.store.repositories.recordings import RecordingRepository
+from meetfleet.store.secret_box import SecretBox
+from meetfleet.store.tables import ArtifactRow, ArtifactStatus, BotRow, Permissions, TeamRow
+from meetfleet.store.times import utc
+from meetfleet.testing.control import RememberingQueue
+from meetfleet.testing.objects import MemoryObjects
+
+MEET = "https://meet.google.com/abc-defg-hij"
+ABSENT = "0190a0b0-0000-7000-8000-000000000001"
+BASE_URL = "http://bots.test"
+TO_RECORDING = (BotState.STARTING, BotState.JOINING, BotState.WAITING_ROOM, BotState.IN_CALL, BotState.RECORDING)
+_ID = re.compile(r"(?<=/v2/bots/)[^/?]+")
+_WORDS = frozenset({"batch", "scheduled"})
+
+
+class V2World:
+    """One fresh team with a key of each kind."""
+
+    def __init__(self, database: Database, schemas: V2Schemas) -> None:
+        self.database = database
+        self.schemas = schemas
+        self.clock = SystemClock()
+        self.queue = RememberingQueue()
+        self.box = SecretBox("k" * 40)
+        self.objects = MemoryObjects()
+        self.notices = WebhookNotices(self.queue, self.clock)
+        self.lifecycle = Lifecycle(self.notices)
+        self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
+        self.keys = Keys(database, self.clock)
+        self.signer = UrlSigner(self.box.derive("links"), BASE_URL)
+        self.app = self._app()
+        self.client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(self.app, raise_app_exceptions=False), base_url=BASE_URL
+        )
+        self.team = TeamRow(name="people")
+        self.key = self.sending_key = ""
+
+    async def start(self) -> "V2World":
+        self.team, self.key = await self.new_team()
+        _, self.sending_key = await self.keys.create(self.team, "sending", Permissions.SENDING)
+        return self
+
+    async def new_team(self) -> tuple[TeamRow, str]:
+        team = TeamRow(name="people")
+        async with self.database.transaction() as session:
+            session.add(team)
+        _, key = await self.keys.create(team, "full")
+        return team, key
+
+    async def call(
+        self, method: str, path: str, *, key: str | None = None, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx2.Response:
+        """A request with the team's full key, whose answer the published specification has judged."""
+        own = {KEY_HEADER: self.key if key is None else key, **(headers or {})}
+        answer = await self.client.request(method, path, headers=own, **more)
+        bare = path.split("?")[0]
+        template = _ID.sub(lambda found: found[0] if found[0] in _WORDS else "{bot_id}", bare)
+        self.schemas.check_response(method, template, answer.status_code, answer.json())
+        return answer
+
+    async def create(self, **body: Any) -> UUID:
+        answer = await self.call("POST", "/v2/bots", json={"bot_name": "Notes", "meeting_url": MEET, **body})
+        assert answer.status_code == 201, answer.text
+        return UUID(answer.json()["data"]["bot_id"])
+
+    async def details(self, bot_id: UUID) -> dict[str, Any]:
+        answer = await self.call("GET", f"/v2/bots/{bot_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    async def list(self, **query: Any) -> dict[str, Any]:
+        answer = await self.call("GET", "/v2/bots", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def listed(self, **query: Any) -> set[UUID]:
+        """The ids on the one page that fits."""
+        return {UUID(bot["bot_id"]) for bot in (await self.list(**query))["data"]}
+
+    async def step(self, bot_id: UUID, *states: BotState, reason: EndReason | None = None) -> None:
+        for state in states:
+            async with self.database.transaction() as session:
+                bot = await BotRepository(session).get(bot_id, lock=True)
+                assert bot is not None
+                at = utc(self.clock.now_ns())
+                await self.lifecycle.advance(session, bot, state, at=at, cause="link", reason=reason)
+
+    async def row(self, bot_id: UUID) -> BotRow:
+        async with self.database.transaction() as session:
+            bot = await BotRepository(session).get(bot_id)
+            assert bot is not None
+            return bot
+
+    async def finish(self, bot_id: UUID, files: Mapping[str, bytes], reason: EndReason | None = None) -> None:
+        """Takes a bot to its completion, with these files recorded."""
+        end = reason or EndReason.NO_ATTENDEES
+        await self.step(bot_id, *TO_RECORDING)
+        await self.step(bot_id, BotState.PROCESSING, reason=end)
+        async with self.database.transaction() as session:
+            bot = await BotRepository(session).get(bot_id, lock=True)
+            assert bot is not None
+            bot.duration_s = 61.25
+            bot.manifest = {
+                "participants": [
+                    {"name": "Ann", "user_id": 1, "speaking_s": 12.5},
+                    {"name": "Ben", "user_id": 2, "speaking_s": 0.0},
+                ]
+            }
+            for name, content in files.items():
+                key = artifact_key(str(bot_id), name)
+                await self.objects.put(key, content)
+                kind = "screenshot" if name.startswith("screenshots/") else "file"
+                row = ArtifactRow(bot_id=bot_id, name=name, kind=kind, status=ArtifactStatus.READY, object_key=key)
+                await RecordingRepository(session, bot_id).save_artifact(row)
+        await self.step(bot_id, BotState.COMPLETED)
+
+    def _app(self) -> FastAPI:
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        install_errors(app)
+        services = V2Services(
+            gate=KeyGate(self.keys),
+            bots=self.bots,
+            orders=Orders(self.database, self.bots, self.clock),
+            recordings=Recordings(self.database),
+            redelivery=Redelivery(self.database, self.notices),
+            link=self.signer.sign,
+            box=self.box,
+            clock=self.clock,
+        )
+        app.include_router(v2_router(services))
+        app.include_router(files_router(StoredArtifacts(self.objects), self.objects, self.signer))
+        app.add_middleware(Edge)
+        return app
+
+
+@pytest.fixture
+async def api(database: Database, v2_schemas: V2Schemas) -> AsyncIterator[V2World]:
+    world = await V2World(database, v2_schemas).start()
+    yield world
+    await world.client.aclose()
