@@ -10,12 +10,15 @@ from uuid import UUID
 import structlog
 from fastapi import FastAPI
 
+from meetfleet.api.auth import KeyGate
 from meetfleet.api.edge import Edge
 from meetfleet.api.errors import install_errors
 from meetfleet.api.files import files_router
 from meetfleet.api.health import health_router
 from meetfleet.api.link.router import link_router
 from meetfleet.api.recordings import RecordingSource
+from meetfleet.api.v2.router import v2_router
+from meetfleet.api.v2.services import V2Services
 from meetfleet.background import Background
 from meetfleet.control.assembler import Assembler
 from meetfleet.control.assembly import Assembly
@@ -23,6 +26,8 @@ from meetfleet.control.dispatch import Dispatcher, Site
 from meetfleet.control.finaliser import Finaliser
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
+from meetfleet.control.orders import Orders
+from meetfleet.control.recordings import Recordings
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.rendering import Rendering
 from meetfleet.control.supervision import Supervisor
@@ -35,6 +40,7 @@ from meetfleet.fleet.process import ProcessLauncher
 from meetfleet.foundation import Foundation
 from meetfleet.jobs.worker import Handler, JobWorker
 from meetfleet.notify.delivery import Delivery
+from meetfleet.notify.redelivery import Redelivery
 from meetfleet.notify.sender import HttpSender
 from meetfleet.settings import Settings, bot_environ
 from meetfleet.store.jobs import Job
@@ -123,9 +129,22 @@ class App(Foundation):
         api.add_middleware(Edge)
         api.include_router(health_router(self._trouble))
         api.include_router(link_router(self.link))
+        api.include_router(v2_router(self._v2_services()))
         recordings = RecordingSource(self.objects, self.rendering, self.clock)
         api.include_router(files_router(recordings, self.objects, self.signer))
         return api
+
+    def _v2_services(self) -> V2Services:
+        return V2Services(
+            gate=KeyGate(self.keys),
+            bots=self.bots,
+            orders=Orders(self.database, self.bots, self.clock),
+            recordings=Recordings(self.database),
+            redelivery=Redelivery(self.database, self.notices),
+            link=self.signer.sign,
+            box=self.secrets,
+            clock=self.clock,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[FirstStart]:
