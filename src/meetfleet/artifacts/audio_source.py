@@ -17,7 +17,7 @@ from meetfleet.artifacts.voice_activity import VoiceActivity
 from meetfleet.domain.errors import MediaError
 from meetfleet.tape.frame import LEVEL_UNKNOWN
 
-_QUIET_DB = 55
+_QUIET_DB = 60
 _LOST_SAMPLES = 2880  # up to 60 ms are taken for lost packets, more for a pause
 _PIECE_SAMPLES = 960
 

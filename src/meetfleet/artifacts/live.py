@@ -30,6 +30,7 @@ from meetfleet.tape.segment import SegmentName, TapeMeta
 from meetfleet.tape.tape import Gap, GapReason, Tape
 
 LIVE_DIRECTORY = ".live"
+_CLOCKS_NS = 60_000_000_000  # frames are stamped by the browser, all else by the bot: their clocks may differ by this
 
 
 class LiveBuild:
@@ -168,11 +169,12 @@ class LiveBuild:
         sound, take = self.sound, self.takes[-1]
         assert sound is not None
         self._last_ns = max(self._last_ns, at_ns)
-        sound.advance(at_ns)
         if isinstance(event, EncodedFrame):
             self._see_media(take, event.track_id, at_ns, at_ns)
             sound.add(event)
-        elif isinstance(event, Batch):
+            return
+        sound.advance(at_ns - _CLOCKS_NS)
+        if isinstance(event, Batch):
             self._last_ns = max(self._last_ns, event.last_ns)
             self._see_media(take, event.track_id, event.first_ns, event.last_ns)
         elif isinstance(event, TrackInfo):

@@ -64,10 +64,15 @@ class SoundBuild:
         if stream is None:
             stream = AudioStream(info.track_id, info.clock_rate_hz, self.desk.origin_ns)
             self._streams[key] = stream
+        self.advance(frame.arrival_ns)
         self._deliver(stream.add(frame))
 
     def advance(self, now_ns: int) -> None:
-        """Lets time pass: streams let go of what is due, and now and then the settled mix is encoded."""
+        """Lets time pass: streams let go of what is due, and now and then the settled mix is encoded.
+
+        Args:
+            now_ns: On the clock that stamps frames.
+        """
         self._deliver([timed for stream in self._streams.values() for timed in stream.advance(now_ns)])
         if now_ns // _ENCODE_NS != self._encoded_ns // _ENCODE_NS:
             self._encoded_ns = now_ns

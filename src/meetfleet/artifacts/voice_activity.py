@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from meetfleet.artifacts.recording_line import SAMPLE_RATE_HZ
 
-_SPEECH_DB = 50  # -dBov: quieter than this is no speech, unless the noise floor says otherwise
+_SPEECH_DB = 55  # -dBov: quieter than this is no speech, unless the noise floor says otherwise
 _LOUDEST_THRESHOLD_DB = 38
 _ABOVE_FLOOR_DB = 12
 _HYSTERESIS_DB = 6
@@ -34,7 +34,7 @@ class ActiveSpan:
 class VoiceActivity:
     """Joins loud packets into spans. Feed it packets in order of place.
 
-    A packet is loud above -50 dBov, or above the noise of this source if that is higher: the quietest of the last
+    A packet is loud above -55 dBov, or above the noise of this source if that is higher: the quietest of the last
     seconds plus 12 dB, at most -38 dBov so that steady music stays sound. Once loud, 6 dB less keeps it so.
     """
 

@@ -41,6 +41,7 @@ class MeetingScript:
         duration_s: Length of the recording.
         layout: `pool` (three rotating tracks with CSRCs, as an SFU sends them), `own` (a track for each person),
             `raw_pool` (the pool as decoded PCM without CSRCs), or `page` (one decoded mix).
+        keeps_sending: Whether people with tracks of their own send packets of silence when they do not speak.
         sample_rate_hz: Of the decoded layouts.
         csrc_shift_at_s: From here on everybody has the CSRC that the next person had before; 0 never.
         echo: Whether the platform sends the bot's own voice back, all the time, from the CSRC of its roster entry.
@@ -65,6 +66,7 @@ class MeetingScript:
     sample_rate_hz: int = RATE_HZ
     csrc_shift_at_s: float = 0
     echo: bool = False
+    keeps_sending: bool = False
     pauses: tuple[tuple[float, float], ...] = ()
     rotate_every_s: float = 0
     signals: bool = False
@@ -207,11 +209,43 @@ def _media(script: MeetingScript) -> tuple[list[_Timed], dict[int, list[bytes]]]
     if script.echo:
         hum = speech(script.duration_s, 8)
         events += _packets(script, Utterance(_BOT, 0, script.duration_s), 2, hum, rng, [])
+    if script.keeps_sending:
+        events += _silence(script, rng)
     for utterance in script.utterances:
         track = utterance.speaker if script.layout == "own" else _free_track(busy, utterance)
         sound = speech(utterance.end_s - utterance.start_s, utterance.speaker)
         events += _packets(script, utterance, track, sound, rng, payloads.setdefault(utterance.speaker, []))
     return events, payloads
+
+
+def _silence(script: MeetingScript, rng: random.Random) -> list[_Timed]:
+    """What senders without DTX send between their words."""
+    tick_s = _tick_s(script)
+    events: list[_Timed] = []
+    for person in range(script.people):
+        busy: set[int] = set()
+        for u in script.utterances:
+            if u.speaker == person:
+                busy.update(range(int(u.start_s / tick_s), int(u.start_s / tick_s) + _packet_count(u, tick_s)))
+        for number in range(int(script.duration_s / tick_s)):
+            if number not in busy:
+                arrival_ns = script.start_ns + round((number * tick_s + rng.random() * script.jitter_ms / 1000) * _NS)
+                rtp = (1000 * person + number * 960) & 0xFFFFFFFF
+                frame = EncodedFrame(
+                    person, FrameKind.AUDIO, arrival_ns, rtp, 900 + person, b"\xf8\xff\xfe", audio_level=127
+                )
+                events.append(_Timed(arrival_ns, 2, frame=frame))
+    return events
+
+
+def _tick_s(script: MeetingScript) -> float:
+    """How long 20 ms of the senders' clocks really last."""
+    return 0.02 * (1 - script.skew_ppm * 1e-6)
+
+
+def _packet_count(utterance: Utterance, tick_s: float) -> int:
+    offset = round((utterance.start_s - int(utterance.start_s / tick_s) * tick_s) * RATE_HZ)
+    return (offset + round((utterance.end_s - utterance.start_s) * RATE_HZ) + 960 * 10) // 960
 
 
 def _free_track(busy: list[float], utterance: Utterance) -> int:
@@ -229,7 +263,7 @@ def _packets(
     payloads: list[bytes],
 ) -> list[_Timed]:
     """A sender's packets tick every 20 ms of its own clock; speech begins within one."""
-    tick_s = 0.02 * (1 - script.skew_ppm * 1e-6)
+    tick_s = _tick_s(script)
     first_packet = int(utterance.start_s / tick_s)
     offset = round((utterance.start_s - first_packet * tick_s) * RATE_HZ)
     padded = np.pad(sound, (offset, 960 * 10))

@@ -1,5 +1,6 @@
 """Listening to what was made: decode a file, and measure by how much it is shifted against the truth."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import av
@@ -21,11 +22,17 @@ def read_sound(path: Path) -> NDArray[np.int16]:
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
-def measure_shift_ms(truth: NDArray[np.int16], heard: NDArray[np.int16], start_s: float, end_s: float) -> float:
-    """How much later than in `truth` the sound from `start_s` to `end_s` is heard, by its envelope."""
+def measure_shifts_ms(
+    truth: NDArray[np.int16], heard: NDArray[np.int16], spans: Iterable[tuple[float, float]]
+) -> list[float]:
+    """How much later than in `truth` the sound of each span (start and end in seconds) is heard, by its envelope."""
+    a, b = _envelope(truth), _envelope(heard)
+    return [_shift_ms(a, b, start_s, end_s) for start_s, end_s in spans]
+
+
+def _shift_ms(a: NDArray[np.float64], b: NDArray[np.float64], start_s: float, end_s: float) -> float:
     reach = _REACH_MS * 1000 // _STEP * _RATE_HZ // 1_000_000
     first, last = round(start_s * _RATE_HZ) // _STEP - 200, round(end_s * _RATE_HZ) // _STEP + 200
-    a, b = _envelope(truth), _envelope(heard)
     wanted = _window(a, first, last)
     scores = [float(np.dot(wanted, _window(b, first + shift, last + shift))) for shift in range(-reach, reach + 1)]
     return (int(np.argmax(scores)) - reach) * _STEP * 1000 / _RATE_HZ
@@ -38,7 +45,8 @@ def _envelope(sound: NDArray[np.int16]) -> NDArray[np.float64]:
 
 
 def _window(envelope: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
-    padded = np.pad(envelope, (max(0, -first), max(0, last - len(envelope))))
-    first, last = first + max(0, -first), last + max(0, -first)
-    part = padded[first:last]
+    """A piece of it without its mean; nothing is beyond its ends."""
+    part = np.zeros(last - first)
+    inside = envelope[max(0, first) : max(0, last)]
+    part[max(0, -first) : max(0, -first) + len(inside)] = inside
     return part - part.mean()

@@ -15,7 +15,7 @@ from meetfleet.tape.records import ScreenSeen, StateSeen
 from meetfleet.tape.tape import Tape
 from meetfleet.tape.writer import TapeWriter
 from meetfleet.testing.meeting_tape import MadeTape, MeetingScript, Utterance, damaged, make_tape, turns
-from meetfleet.testing.sound import measure_shift_ms, read_sound
+from meetfleet.testing.sound import measure_shifts_ms, read_sound
 from meetfleet.testing.tapes import START_NS, HandClock, meta
 
 SHORT = (Utterance(0, 0.5, 2.0), Utterance(1, 2.6, 4.6), Utterance(0, 5.5, 7.0), Utterance(2, 6.4, 8.1))
@@ -33,9 +33,8 @@ def guessed(directory: Path) -> list[SpokenSpan]:
 
 def assert_sound_in_place(made: MadeTape, directory: Path, limit_ms: float = 20) -> None:
     mix = read_sound(directory / "output.flac")
-    for span in made.truth:
-        shift = measure_shift_ms(made.sound, mix, span.start_s, span.end_s)
-        assert abs(shift) < limit_ms, (span, shift)
+    shifts = measure_shifts_ms(made.sound, mix, [(span.start_s, span.end_s) for span in made.truth])
+    assert max(map(abs, shifts)) < limit_ms, shifts
 
 
 def assert_never_a_wrong_name(made: MadeTape, directory: Path) -> None:
@@ -57,15 +56,15 @@ CASES = {
     "a_fast_clock": {"jitter_ms": 30, "skew_ppm": 100},
     "a_slow_clock": {"jitter_ms": 30, "skew_ppm": -100},
     "speakers_moving_between_tracks_in_mid_word": {"jitter_ms": 30, "rotate_every_s": 1.3},
-    "a_late_roster": {"roster_delay_s": 25},
+    "a_late_roster": {"roster_delay_s": 15},
     "own_tracks": {"layout": "own"},
     "own_tracks_without_levels": {"layout": "own", "levels": False},
     "decoded_tracks_named_by_signals": {"layout": "raw_pool", "signals": True},
     "decoded_tracks_at_another_rate": {"layout": "raw_pool", "signals": True, "sample_rate_hz": 16000},
     "a_page_mix_named_by_signals": {"layout": "page", "signals": True},
-    "sources_that_change_hands": {"csrc_shift_at_s": 20.0},
+    "sources_that_change_hands": {"csrc_shift_at_s": 12.0},
     "the_bots_own_voice_sent_back": {"echo": True},
-    "pauses": {"pauses": ((10.013, 20.4), (30.0, 31.5))},
+    "pauses": {"pauses": ((4.013, 9.4), (15.0, 16.5))},
     "no_states_at_all": {"state": False},
 }
 
@@ -75,7 +74,7 @@ LIMITS = {"a_page_mix_named_by_signals": 0.1, "sources_that_change_hands": 0.012
 
 @pytest.mark.parametrize("case", CASES)
 def test_speakers_and_sound_are_true_with(case: str, tmp_path: Path) -> None:
-    script = MeetingScript(turns(4, 40, seed=3), 40, people=4, **CASES[case])  # type: ignore[arg-type]
+    script = MeetingScript(turns(4, 24, seed=3), 24, people=4, **CASES[case])  # type: ignore[arg-type]
     made = make_tape(tmp_path / "tape", script)
     build(tmp_path / "tape", tmp_path / "out")
     if case == "no_states_at_all":
@@ -88,6 +87,19 @@ def test_speakers_and_sound_are_true_with(case: str, tmp_path: Path) -> None:
     assert_sound_in_place(made, tmp_path / "out")
 
 
+@pytest.mark.parametrize("skew_ppm", [-100, 100])
+def test_nothing_drifts_in_ten_minutes(skew_ppm: float, tmp_path: Path) -> None:
+    words = tuple(Utterance(0, at + 0.37, at + 2.2) for at in range(5, 600, 45))
+    script = MeetingScript(words, 600, people=1, layout="own", skew_ppm=skew_ppm, jitter_ms=40, keeps_sending=True)
+    made = make_tape(tmp_path / "tape", script)
+    build(tmp_path / "tape", tmp_path / "out")
+    assert_sound_in_place(made, tmp_path / "out", limit_ms=10)
+    voice = read_sound(tmp_path / "out/audio/1-ada.ogg")
+    shifts = measure_shifts_ms(made.sound, voice, [(span.start_s, span.end_s) for span in made.truth])
+    assert max(map(abs, shifts)) < 10, shifts
+    assert diarization_error(made.truth, guessed(tmp_path / "out")).rate < 0.015
+
+
 def test_every_speakers_file_shares_the_recordings_time_line(tmp_path: Path) -> None:
     script = MeetingScript(turns(3, 30), 30, jitter_ms=40, skew_ppm=50)
     made = make_tape(tmp_path / "tape", script)
@@ -97,9 +109,8 @@ def test_every_speakers_file_shares_the_recordings_time_line(tmp_path: Path) -> 
     for file in files:
         voice = read_sound(tmp_path / "out" / file.name)
         assert abs(len(voice) / 48000 - 30) < 0.001
-        for span in made.truth:
-            if span.speaker == file.speaker:
-                assert abs(measure_shift_ms(made.sound, voice, span.start_s, span.end_s)) < 20
+        mine = [(span.start_s, span.end_s) for span in made.truth if span.speaker == file.speaker]
+        assert max(map(abs, measure_shifts_ms(made.sound, voice, mine))) < 20
 
 
 def test_speakers_files_hold_the_untouched_packets(tmp_path: Path) -> None:
@@ -110,7 +121,7 @@ def test_speakers_files_hold_the_untouched_packets(tmp_path: Path) -> None:
 
 
 @given(segment_s=st.floats(0.4, 12), as_bytes=st.booleans())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_segment_boundaries_do_not_change_a_byte(
     tmp_path_factory: pytest.TempPathFactory, segment_s: float, as_bytes: bool
 ) -> None:

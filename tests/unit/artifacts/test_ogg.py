@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meetfleet.artifacts import opus
 from meetfleet.artifacts.ogg import OggOpusWriter, page_checksum, read_packets, retag
 from meetfleet.domain.errors import MediaError
-from meetfleet.testing.sound import measure_shift_ms, read_sound
+from meetfleet.testing.sound import measure_shifts_ms, read_sound
 from meetfleet.testing.speech import opus_packets, speech
 
 
@@ -48,7 +48,7 @@ def test_sound_is_heard_where_its_packets_were_placed(tmp_path: Path, start_s: f
     heard = read_sound(tmp_path / "a.ogg")
     truth = np.concatenate([np.zeros(start, np.int16), sound, np.zeros(48000, np.int16)])
     assert abs(len(heard) - total) <= 1
-    assert abs(measure_shift_ms(truth, heard, start_s, start_s + 2)) < 2
+    assert abs(measure_shifts_ms(truth, heard, [(start_s, start_s + 2)])[0]) < 2
 
 
 @given(

@@ -33,11 +33,11 @@ def test_a_click_long_before_speech_does_not_begin_it() -> None:
 
 
 def test_a_soft_first_sound_with_a_dip_keeps_its_beginning() -> None:
-    assert spans([127] * 10 + [48, 60, 30] + [20] * 30) == [(0.2, 0.86)]
+    assert spans([127] * 10 + [48, 66, 30] + [20] * 30) == [(0.2, 0.86)]
 
 
 def test_the_decay_of_a_loud_word_still_counts() -> None:
-    assert spans([127] * 10 + [20] * 20 + [54] * 3 + [127] * 20) == [(0.2, 0.66)]
+    assert spans([127] * 10 + [20] * 20 + [59] * 3 + [127] * 20) == [(0.2, 0.66)]
 
 
 @pytest.mark.parametrize("noise", [46, 52, 60, 75])
