@@ -36,6 +36,8 @@ SETTLE_S = 20.0
 _SETTLE_STEP_S = 0.2
 _EXIT_S = 15.0
 _STOP_GRACE_S = 5.0
+_SHORTEST_S = 0.001
+"""What was recorded counts as recorded, however short."""
 
 log = structlog.get_logger()
 
@@ -120,6 +122,8 @@ class Finaliser:
                 return
             ended_at = _end_of_recording(bot, await RecordingRepository(session, bot_id).segments())
             recorded_s = recorded_seconds(_steps(await bots.events(bot_id)), ended_at)
+            if bot.recording_started_at is not None:
+                recorded_s = max(recorded_s, _SHORTEST_S)
             outcome = judge(reason or bot.end_reason, recorded_s)
             bot.end_reason = outcome.reason
             bot.duration_s = recorded_s or None
