@@ -39,6 +39,15 @@ from meetfleet.tape.segment import TAPE_VERSION
 if TYPE_CHECKING:
     from meetfleet.artifacts.live import LiveBuild
 
+OUTPUT_NAMES = (
+    "output.flac",
+    "diarization.jsonl",
+    "speakers.json",
+    "chat_messages.json",
+    "captions.vtt",
+    "participants.json",
+    "timeline.json",
+)
 _NS = 1_000_000_000
 _MS = 1_000_000
 

@@ -8,8 +8,8 @@ from meetfleet.artifacts.capture_book import CaptureBook
 from meetfleet.artifacts.chat import ChatBook
 from meetfleet.artifacts.context import BuildContext, BuildOptions
 from meetfleet.artifacts.event_merge import Batch, Event, EventMerge
-from meetfleet.artifacts.finish import finish
-from meetfleet.artifacts.manifest import Manifest
+from meetfleet.artifacts.finish import OUTPUT_NAMES, finish
+from meetfleet.artifacts.manifest import MANIFEST_NAME, Manifest
 from meetfleet.artifacts.recording_line import RecordingLine
 from meetfleet.artifacts.roster_book import RosterBook
 from meetfleet.artifacts.sound import SoundBuild
@@ -68,7 +68,7 @@ class LiveBuild:
         self._empty_work_dir()
 
     def feed(self, source: Path | str | bytes) -> None:
-        """Takes the next segment. One that was fed already is ignored; one out of its order is noted as damage.
+        """Takes the next segment, sealed. One that was fed already is ignored; one out of its order is noted as damage.
 
         Raises:
             TapeError: the file cannot be opened. What is damaged inside is skipped and counted.
@@ -109,7 +109,8 @@ class LiveBuild:
     def _empty_work_dir(self) -> None:
         for directory in (self._live_dir, self.work_dir / "audio", self.work_dir / "screenshots"):
             shutil.rmtree(directory, ignore_errors=True)
-        (self.work_dir / "manifest.json").unlink(missing_ok=True)
+        for name in (MANIFEST_NAME, *OUTPUT_NAMES):
+            (self.work_dir / name).unlink(missing_ok=True)
         self._live_dir.mkdir(parents=True)
 
     def _begin_segment(self, reader: SegmentReader, name: SegmentName | None, first: Message) -> SegmentName | None:

@@ -153,6 +153,15 @@ def test_feeding_live_and_building_afterwards_give_the_same_bytes(tmp_path: Path
     assert digests(tmp_path / "live") == digests(tmp_path / "again")
 
 
+def test_nothing_of_an_earlier_build_stays_behind(tmp_path: Path) -> None:
+    make_tape(tmp_path / "full", MeetingScript(SHORT, 9))
+    make_tape(tmp_path / "silent", MeetingScript((), 3))
+    build(tmp_path / "full", tmp_path / "out")
+    build(tmp_path / "silent", tmp_path / "out")
+    build(tmp_path / "silent", tmp_path / "fresh")
+    assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
+
+
 def test_a_tape_cut_anywhere_builds_what_is_left(tmp_path: Path) -> None:
     make_tape(tmp_path / "tape", MeetingScript(SHORT, 9, segment_s=20))
     path = tmp_path / "tape/t01-000001.mcap"
