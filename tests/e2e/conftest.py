@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from meetfleet.lab.client import LabClient
 
 from meetfleet.demo.client import Client
+from meetfleet.lab.client import LabClient
 from meetfleet.testing.inbox import WebhookInbox
 from meetfleet.testing.stack import Service, start_lab, start_server
 

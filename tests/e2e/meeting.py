@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetfleet.lab.client import LabClient
 from numpy.typing import NDArray
 
 from meetfleet.artifacts.der import SpokenSpan
 from meetfleet.artifacts.manifest import Manifest
 from meetfleet.demo.client import Client
+from meetfleet.lab.client import LabClient
 from meetfleet.testing.inbox import Delivery, WebhookInbox
 from meetfleet.testing.sound import read_sound
 

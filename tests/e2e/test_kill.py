@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from meetfleet.lab.client import LabClient
 from meeting import Stay, send_bot
 
 from meetfleet.demo.client import Client
+from meetfleet.lab.client import LabClient
 from meetfleet.testing.inbox import WebhookInbox
 from meetfleet.testing.stack import Service, start_server
 
