@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from meetfleet.domain.errors import InvalidRequest
-from meetfleet.lab.script import ChatLine, Line, Person, RoomScript, Share, Span
+from meetfleet.lab.script import ChatLine, Host, Line, Person, RoomScript, Share, Span
 
 
 def one_person(**changes: Any) -> RoomScript:
@@ -19,7 +19,7 @@ def one_person(**changes: Any) -> RoomScript:
 
 
 def four_people_demo(**changes: Any) -> RoomScript:
-    """Four people talk for about 40 seconds; one writes in the chat, one shows slides."""
+    """Four people talk for about 40 seconds; one writes in the chat, one shows slides; then the host ends the call."""
     people = (
         Person("Maya Patel", voice="slt", host=True),
         Person("Tom Becker", voice="rms"),
@@ -44,6 +44,7 @@ def four_people_demo(**changes: Any) -> RoomScript:
         "conversation": conversation,
         "chat": (ChatLine(17.0, "Leo Martins", "Migration report: https://reports.example.com/migration-42"),),
         "shares": (Share("Tom Becker", 23.0, 35.0, ("Dashboard", "Response times", "Error rate")),),
+        "host": Host(ends_after_s=46.0),
     }
     return RoomScript(**{**script, **changes})
 

@@ -107,7 +107,8 @@ class MediaSession:
             if self._audio_channel:
                 self._open(AUDIO_CHANNEL)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
-        return self._pc.localDescription.sdp
+        names = {sender.mid: stream_id for stream_id, sender in self.video.items()}
+        return with_msids(self._pc.localDescription.sdp, names)
 
     async def send_audio(
         self,
@@ -223,6 +224,21 @@ def without_mdns(sdp: str) -> str:
         return "\r\n".join(f"{match[1].rstrip()} {address}{match[3]}".rstrip() for address in own_addresses())
 
     return _MDNS.sub(real, sdp)
+
+
+def with_msids(sdp: str, names: Mapping[str, str]) -> str:
+    """Names the MediaStream of each m-line (mid -> stream id), as the platform does and aiortc does not."""
+    session, *media = re.split(r"(?=^m=)", sdp, flags=re.MULTILINE)
+    return session + "".join(_with_msid(part, names) for part in media)
+
+
+def _with_msid(media: str, names: Mapping[str, str]) -> str:
+    mid = re.search(r"^a=mid:(\S+)", media, re.MULTILINE)
+    stream_id = names.get(mid[1]) if mid else None
+    if stream_id is None:
+        return media
+    unnamed = re.sub(r"^a=msid:.*\r\n", "", media, flags=re.MULTILINE)
+    return f"{unnamed}a=msid:{stream_id} {stream_id}-track\r\n"
 
 
 def own_addresses() -> list[str]:
