@@ -14,6 +14,7 @@ _QUIET = {
     "alembic": "WARNING",
     "uvicorn": "WARNING",
     "httpx": "WARNING",
+    "httpx2": "WARNING",
     "asyncio": "WARNING",
 }
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -1,5 +1,6 @@
 """The v2 API over its real services and a real database; jobs are remembered, bots are moved by hand."""
 
+import dataclasses
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from v2_schemas import V2Schemas
 
 from meetfleet.api.auth import KEY_HEADER, KeyGate
@@ -43,6 +45,15 @@ BASE_URL = "http://bots.test"
 TO_RECORDING = (BotState.STARTING, BotState.JOINING, BotState.WAITING_ROOM, BotState.IN_CALL, BotState.RECORDING)
 _ID = re.compile(r"(?<=/v2/bots/)[^/?]+")
 _WORDS = frozenset({"batch", "scheduled"})
+
+
+def document() -> dict[str, Any]:
+    """Our OpenAPI document, which needs no service to be made."""
+    nothing: Any = None
+    names = [field.name for field in dataclasses.fields(V2Services)]
+    app = FastAPI(openapi_url=None)
+    app.include_router(v2_router(V2Services(**dict.fromkeys(names, nothing))))
+    return TestClient(app).get("/v2/openapi.json").json()
 
 
 class V2World:
