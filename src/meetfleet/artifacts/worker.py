@@ -17,6 +17,7 @@ back in the answer. It ends when its input does.
 """
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -146,6 +147,13 @@ def serve(commands: IO[str], answers: IO[str]) -> None:
     assembler.close()
 
 
+def _allow_many_files() -> None:
+    """Every voice of every tape keeps a file open: as many as the system lets us have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 if __name__ == "__main__":
+    _allow_many_files()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     serve(sys.stdin, sys.stdout)
