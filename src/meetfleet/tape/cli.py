@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -110,7 +111,8 @@ def _print_summary(console: Console, report: TapeReport) -> None:
 
 
 def _print_segments(console: Console, report: TapeReport) -> None:
-    table = Table("segment", "from", "length", "messages", "size", "state", title="Segments", title_justify="left")
+    columns = ("segment", "from", "length", "messages", "size", "state")
+    table = Table(*columns, title="Segments", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for segment in report.segments:
         state = "sealed" if segment.is_sealed and not segment.damage else "; ".join(segment.damage)
         length = _duration(segment.last_ns - segment.first_ns)
@@ -126,12 +128,13 @@ def _print_segments(console: Console, report: TapeReport) -> None:
 
 
 def _print_streams(console: Console, report: TapeReport) -> None:
-    columns = ("take", "track", "ssrc", "codec", "rung", "csrcs", "from", "length", "frames", "size", "missing", "late")
-    table = Table(*columns, title="Streams", title_justify="left")
+    columns = ("track", "ssrc", "codec", "rung", "csrcs", "from", "length", "frames", "kB", "missing", "late")
+    table = Table(*columns, title="Streams (take/track)", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    zero_ns = min((s.first_ns for s in report.segments if s.first_ns), default=0)
     for s in report.streams:
         table.add_row(
-            str(s.take), str(s.track_id), str(s.ssrc), s.codec, s.rung, str(len(s.csrcs)), _time(s.first_ns),
-            _duration(s.last_ns - s.first_ns), str(s.frames), _size(s.size_bytes), str(s.missing), str(s.late),
+            f"{s.take}/{s.track_id}", str(s.ssrc), s.codec, s.rung, str(len(s.csrcs)), _duration(s.first_ns - zero_ns),
+            _duration(s.last_ns - s.first_ns), str(s.frames), str(s.size_bytes // 1000), str(s.missing), str(s.late),
         )  # fmt: skip
     console.print(table)
 
@@ -148,8 +151,8 @@ def _time(at_ns: int) -> str:
 
 
 def _duration(ns: int) -> str:
-    minutes, seconds = divmod(ns / 1e9, 60)
-    return f"{int(minutes)}:{seconds:06.3f}"
+    minutes, tenths = divmod(round(ns / 1e8), 600)
+    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"
 
 
 def _size(size_bytes: int) -> str:

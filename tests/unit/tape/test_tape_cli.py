@@ -56,7 +56,7 @@ def test_lost_packets_are_counted(tmp_path: Path) -> None:
     writer.close()
     streams = run("verify", tmp_path)[1].split("Streams")[1]
     row = next(line for line in streams.splitlines() if "opus" in line)
-    assert [cell.strip() for cell in row.strip("│ ").split("│")][-2:] == ["10", "0"]
+    assert row.split()[-2:] == ["10", "0"]
 
 
 def test_info_names_the_bot(tmp_path: Path) -> None:
