@@ -22,6 +22,7 @@ from meetfleet.testing.sound import read_sound
 
 RATE_HZ = 48_000
 NS = 1_000_000_000
+PAUSE_S = 0.5
 
 
 @dataclass(slots=True)
@@ -90,7 +91,8 @@ class Stay:
         return self.lab.truth(self.room["code"], sent=sent)
 
     def true_speech(self) -> list[SpokenSpan]:
-        """Who spoke, on the recording's time line and cut to it."""
+        """Who spoke, on the recording's time line and cut to it; two lines of one person less than half a second apart
+        are one, as docs/artifacts.md defines a segment."""
         start_ns, length_s = self.started_ns, self.manifest.duration_s
         spans = [
             SpokenSpan(line["speaker"], (line["start_ns"] - start_ns) / NS, (line["end_ns"] - start_ns) / NS)
@@ -99,7 +101,7 @@ class Stay:
         ]
         return [
             SpokenSpan(s.speaker, max(0.0, s.start_s), min(length_s, s.end_s))
-            for s in spans
+            for s in _joined(spans)
             if s.end_s > 0 and s.start_s < length_s
         ]
 
@@ -114,6 +116,17 @@ class Stay:
 
     def sound(self, name: str = "output.flac") -> NDArray[np.int16]:
         return read_sound(self.artifacts / name)
+
+
+def _joined(spans: list[SpokenSpan]) -> list[SpokenSpan]:
+    joined: list[SpokenSpan] = []
+    for span in sorted(spans, key=lambda s: (s.speaker, s.start_s)):
+        last = joined[-1] if joined else None
+        if last is not None and last.speaker == span.speaker and span.start_s - last.end_s < PAUSE_S:
+            joined[-1] = SpokenSpan(last.speaker, last.start_s, span.end_s)
+        else:
+            joined.append(span)
+    return joined
 
 
 def send_bot(
