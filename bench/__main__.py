@@ -8,6 +8,7 @@ from pathlib import Path
 
 BENCHMARKS = {
     "capture": "CPU and memory of bots in a six-person meeting, beside the usual screen recorder",
+    "video": "CPU and speed of rendering a six-person meeting from its tape, by layout and size",
 }
 
 

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meetfleet.artifacts.context import BuildOptions
-from meetfleet.artifacts.live import LiveBuild
 from meetfleet.artifacts.video.timeline import Timeline
 from meetfleet.tape.tape import Tape
 
@@ -45,6 +43,9 @@ def ingredients(tape: Path, beside: Path, timeline: Timeline | None, sound: Path
 
 
 def _build(tape: Path, directory: Path) -> None:
+    from meetfleet.artifacts.context import BuildOptions  # rarely needed, and slow to load
+    from meetfleet.artifacts.live import LiveBuild
+
     build = LiveBuild(directory, options=BuildOptions(speaker_audio=False))
     for segment in Tape.open(tape).segments:
         build.feed(segment.path)

@@ -1,10 +1,10 @@
 """Decodes one video track of the tape, whatever its codec, across changes of size and losses."""
 
 # pyright: reportUnknownMemberType=false
+import logging
 from typing import cast
 
 import av
-import structlog
 from av.codec.context import Flags
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
@@ -13,7 +13,7 @@ from meetfleet.domain.errors import MediaError
 from meetfleet.tape.frame import EncodedFrame
 
 DECODERS = {"vp8": "vp8", "vp9": "vp9", "h264": "h264", "av1": "libdav1d", "jpeg": "mjpeg"}
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)  # structlog takes longer to load than a short meeting to render
 
 
 class TrackDecoder:
@@ -63,7 +63,7 @@ class TrackDecoder:
     def _lose(self, error: FFmpegError) -> None:
         self.errors += 1
         if not self._is_lost:
-            _log.warning("video.frame_unreadable", codec=self._codec, error=str(error))
+            _log.warning("A %s frame is unreadable: %s", self._codec, error)
         self._is_lost = True
         self._context = _open(self._codec)
 
