@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from meetfleet.domain.errors import RunnerError
+
 Item = TypeVar("Item")
 WAIT_S = 1.0
+STOP_S = 5.0
 
 
 class Prefetch(Generic[Item]):
     """Iterates over what the thread produced; an exception in the thread is raised here.
 
     Args:
-        source: Iterated in a thread of its own; it must not wait for anything without end.
+        source: Iterated in a thread of its own, which is left behind if it yields nothing for seconds after the end.
         depth: How many items may wait.
     """
 
@@ -32,11 +35,16 @@ class Prefetch(Generic[Item]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(STOP_S)
 
     def __iter__(self) -> Iterator[Item]:
         while True:
-            item = self._queue.get(timeout=600)
+            try:
+                item = self._queue.get(timeout=WAIT_S)
+            except queue.Empty:
+                if not self._thread.is_alive():
+                    raise RunnerError("The decoding thread died.", code="decoder_died") from None
+                continue
             if item is None:
                 return
             if isinstance(item, BaseException):

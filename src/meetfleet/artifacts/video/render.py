@@ -199,7 +199,8 @@ def render_video(
 
     Args:
         tape: Directory of the tape.
-        on_progress: Called about once a second of the video with the fraction done and the seconds done.
+        on_progress: Called about once a second of the video with the fraction done and the seconds done; before
+            the first second, while the tape is surveyed, with zeros.
         timeline: What is recorded and who speaks. Default: `timeline.json` beside `out_path`; where there is none,
             sound and speakers are built from the tape first.
         audio: The finished mix, whose first sample is time zero. Default: `output.flac` from the same place. A time
@@ -227,7 +228,7 @@ def _prepare(
     tape: Path, timeline: Timeline, layout: Layout, options: RenderOptions, on_progress: OnProgress
 ) -> Rendering:
     segments = Tape.open(tape).segments
-    found = survey(segments)
+    found = survey(segments, lambda: on_progress(0.0, 0.0))
     plan = build_plan(found.rosters, found.tracks, direct(timeline.turns), timeline.recorded)
     canvas = canvas_size(options.resolution, layout, found.sharpest)
     rendering = Rendering(segments, plan, found.tracks, layout, canvas, options, on_progress)

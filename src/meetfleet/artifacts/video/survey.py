@@ -1,6 +1,6 @@
 """The first pass over a tape: when every video track has frames, and who was there."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from meetfleet.artifacts.video.plan import TrackKey
@@ -24,15 +24,25 @@ class Survey:
         return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
-def survey(segments: Iterable[TapeSegment]) -> Survey:
-    """Reads the whole tape once without decoding anything."""
+def survey(segments: Iterable[TapeSegment], on_segment: Callable[[], None] = lambda: None) -> Survey:
+    """Reads the whole tape once without decoding anything.
+
+    Args:
+        on_segment: Called before each segment.
+    """
     found = Survey()
-    for event in VideoWalk(segments, with_records=True):
+    for event in VideoWalk(_told(segments, on_segment), with_records=True):
         if isinstance(event, TakeRecord):
             _note(found, event)
         elif isinstance(event, TapeFrame):
             _index(found.tracks[event.track], event)
     return found
+
+
+def _told(segments: Iterable[TapeSegment], on_segment: Callable[[], None]) -> Iterator[TapeSegment]:
+    for segment in segments:
+        on_segment()
+        yield segment
 
 
 def _note(found: Survey, event: TakeRecord) -> None:
