@@ -49,6 +49,7 @@ from meetfleet.store.wakeups import Wakeups
 log = structlog.get_logger()
 
 _RESCUE_S = 60.0
+_PATIENCE_S = 5.0
 
 
 class App(Foundation):
@@ -151,7 +152,7 @@ class App(Foundation):
         """The server lives inside this block; bots that run go on after it."""
         raise_open_files()
         _make_folders(self.settings)
-        first = await self.open()
+        first = await self.open(patience_s=_PATIENCE_S)
         try:
             self.background.start("database", self.watch_postgres)
             self.background.start("wakeups", self.wakeups.run)

@@ -6,12 +6,14 @@ With `app.py` the only place that names concrete adapters.
 import asyncio
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.teams import FirstStart, Teams
 from meetfleet.domain.clock import SystemClock
+from meetfleet.domain.errors import RunnerError
 from meetfleet.jobs.queue import ProcrastinateQueue, job_app
 from meetfleet.notify.addresses import AddressGuard
 from meetfleet.notify.endpoints import Endpoints
@@ -55,17 +57,23 @@ class Foundation:
         assert self.postgres is not None
         return self.postgres
 
-    async def open(self) -> FirstStart:
+    async def open(self, *, patience_s: float = 0) -> FirstStart:
         """Starts the database if it is ours, and brings it to the present schema.
+
+        Args:
+            patience_s: How long to wait while another process (a command) has our database.
 
         Raises:
             DatabaseInUse: a server runs it already.
-            RunnerError: it cannot be started.
+            RunnerError: it cannot be started, or not be reached.
         """
         if self.postgres is not None:
-            self.postgres.spawn()
+            self.postgres.spawn(patience_s=patience_s)
             await asyncio.to_thread(self.postgres.wait_ready)
-        await asyncio.to_thread(migrate, self.database.url)
+        try:
+            await asyncio.to_thread(migrate, self.database.url)
+        except OperationalError as error:
+            raise RunnerError(f"The database cannot be reached: {error.orig}", code="database_unreachable") from error
         return await self.teams.ensure_first(self.settings.api_key)
 
     async def close(self) -> None:

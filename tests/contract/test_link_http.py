@@ -91,6 +91,15 @@ async def test_what_cannot_be_taken_is_refused_with_its_status(http: httpx2.Asyn
     assert answer.json()["success"] is False
 
 
+async def test_a_body_that_turns_out_too_large_is_refused_like_one_that_says_so(http: httpx2.AsyncClient):
+    async def endless() -> AsyncGenerator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 1000
+
+    answer = await http.post("/events", content=endless(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["statusCode"]) == (413, 413)
+
+
 async def test_an_unknown_bot_and_a_wrong_token_look_the_same(http: httpx2.AsyncClient):
     stranger = "http://server/link/bots/00000000-0000-7000-8000-000000000000/commands"
     unknown = await http.get(stranger)

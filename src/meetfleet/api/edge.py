@@ -42,25 +42,33 @@ class Edge:
         async def limited() -> Message:
             message = await receive()
             request.count(message)
+            if request.is_too_large:
+                raise BodyTooLarge
             return message
 
         async def noted(message: Message) -> None:
+            if request.is_too_large:
+                return  # whatever the application makes of the cut-off body
             if message["type"] == "http.response.start":
                 request.status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request.request_id.encode())]
             await send(message)
 
         try:
-            if request.announces_too_much:
-                raise BodyTooLarge
-            await self._app(scope, limited, noted)
+            if not request.is_too_large:
+                await self._app(scope, limited, noted)
         except BodyTooLarge:
-            if request.status is None:
-                message = f"The request body is larger than {self._max_body_bytes} bytes."
-                answer = JSONResponse(envelope(413, message), 413, headers={"connection": "close"})
-                await answer(scope, receive, noted)
+            pass
         finally:
+            if request.is_too_large and request.status is None:
+                await self._refuse(request, scope, receive, send)
             request.log()
+
+    async def _refuse(self, request: "_Request", scope: Scope, receive: Receive, send: Send) -> None:
+        request.status = 413
+        message = f"The request body is larger than {self._max_body_bytes} bytes."
+        headers = {"connection": "close", "x-request-id": request.request_id}
+        await JSONResponse(envelope(413, message), 413, headers=headers)(scope, receive, send)
 
 
 class _Request:
@@ -78,14 +86,13 @@ class _Request:
         self._began = time.perf_counter()
 
     @property
-    def announces_too_much(self) -> bool:
-        return self._limit is not None and self._announced.isdigit() and int(self._announced) > self._limit
+    def is_too_large(self) -> bool:
+        """Whether more was announced, or has come, than is allowed."""
+        announced = int(self._announced) if self._announced.isdigit() else 0
+        return self._limit is not None and max(announced, self._received) > self._limit
 
     def count(self, message: Message) -> None:
-        """Raises BodyTooLarge once more has come than is allowed."""
         self._received += len(message.get("body", b""))
-        if self._limit is not None and self._received > self._limit:
-            raise BodyTooLarge
 
     def log(self) -> None:
         level = "debug" if _CHATTY.match(self._path) else "info"

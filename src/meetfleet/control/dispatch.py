@@ -171,11 +171,12 @@ async def start_again(
     if bot.state is not BotState.STARTING:
         return
     evidence = {"why": why}
-    if bot.take < MAX_STARTS:
+    asked_to_leave = await BotRepository(session).leave_asked_at(bot.id) is not None
+    if bot.take < MAX_STARTS and not asked_to_leave:
         bot.waiting_for = why
         await lifecycle.advance(session, bot, BotState.QUEUED, at=at, cause="dispatch", evidence=evidence)
         return
-    reason = EndReason.INTERNAL_ERROR
+    reason = EndReason.STOPPED_BEFORE_RECORD if asked_to_leave else EndReason.INTERNAL_ERROR
     await lifecycle.advance(
         session, bot, BotState.PROCESSING, at=at, cause="dispatch", reason=reason, detail=why, evidence=evidence
     )

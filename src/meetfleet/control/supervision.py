@@ -17,7 +17,7 @@ from meetfleet.control.rejoin import AfterCrash, RejoinPolicy
 from meetfleet.control.runner import runner_of
 from meetfleet.control.verdict import Action, Evidence, Verdict, decide
 from meetfleet.domain.clock import Clock
-from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.lifecycle import BotState, may_follow
 from meetfleet.domain.link import LEASE_S
 from meetfleet.fleet.launcher import Launcher, RunnerHandle, RunnerState, RunnerStatus
 from meetfleet.fleet.leftovers import log_tail, undelivered_reports
@@ -132,6 +132,8 @@ class Supervisor:
         work_dir = self._launcher.work_dir(str(bot.id), bot.take)
         handle = runner_of(self._launcher, bot)
         if handle is not None:
+            if verdict.action is Action.END and self._launcher.status(handle).state is RunnerState.ALIVE:
+                await self._note_reason(bot, verdict)
             await self._launcher.stop(handle, grace_s=_STOP_GRACE_S)
         # Its own words come first: it may have ended in good order while nobody was there to hear.
         reports = await asyncio.to_thread(undelivered_reports, work_dir)
@@ -159,6 +161,15 @@ class Supervisor:
                     evidence=proof,
                 )
                 await self._queue.enqueue(session, Job.FINALISE, bot.id, once=True)
+
+    async def _note_reason(self, bot: BotRow, verdict: Verdict) -> None:
+        """Before the process is stopped, which it would report as the reason itself."""
+        async with self._database.transaction() as session:
+            current = await BotRepository(session).get(bot.id, lock=True)
+            if current is not None and may_follow(current.state, BotState.LEAVING):
+                await self._lifecycle.advance(
+                    session, current, BotState.LEAVING, at=self._now(), cause="supervisor", reason=verdict.reason
+                )
 
     def _overdue_s(self, bot: BotRow) -> float:
         """Since when the lease has run out, counted from when bots could reach us again."""

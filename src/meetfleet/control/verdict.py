@@ -84,5 +84,5 @@ def _alive(evidence: Evidence) -> Verdict:
     if evidence.leave_overdue_s is not None and evidence.leave_overdue_s > 0:
         return Verdict(Action.END, EndReason.API_REQUEST)
     if evidence.lease_overdue_s > UNRESPONSIVE_S:
-        return Verdict(Action.END, EndReason.RUNNER_LOST)
+        return Verdict(Action.END if evidence.has_reported else Action.RESTART, EndReason.RUNNER_LOST)
     return _WAIT

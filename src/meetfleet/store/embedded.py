@@ -81,9 +81,13 @@ class EmbeddedPostgres:
         self.spawn()
         self.wait_ready(timeout_s)
 
-    def spawn(self) -> None:
-        """The part of `start` that must run in the main thread; waits for a predecessor to go, not for readiness."""
-        self._take_lock()
+    def spawn(self, *, patience_s: float = 0) -> None:
+        """The part of `start` that must run in the main thread; waits for a predecessor to go, not for readiness.
+
+        Args:
+            patience_s: How long to wait for another owner of the folder to let go.
+        """
+        self._take_lock(patience_s)
         try:
             _retire_predecessor(self.cluster, self._retire_s)
             self._clear_lock_files()
@@ -127,19 +131,18 @@ class EmbeddedPostgres:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
-    def _take_lock(self) -> None:
+    def _take_lock(self, patience_s: float) -> None:
         if self._lock is not None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise DatabaseInUse(
-                f"Another process runs the database in {self.folder}.", code="database_in_use"
-            ) from None
+        deadline = time.monotonic() + patience_s
+        while not _locked(lock):
+            if time.monotonic() >= deadline:
+                os.close(lock)
+                raise DatabaseInUse(f"Another process runs the database in {self.folder}.", code="database_in_use")
+            time.sleep(0.1)
         self._lock = lock
 
     def _release_lock(self) -> None:
@@ -221,6 +224,14 @@ class EmbeddedPostgres:
         reach = os.geteuid() == 0 and not _reachable(Path(command[0]), self.folder)
         flags = [user.pw_uid, user.pw_gid, int(reach), int(on_death), os.getpid()]
         return [sys.executable, "-I", "-S", str(_AS_USER), *(str(f) for f in flags), *command]
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _service_user() -> pwd.struct_passwd:

@@ -1,4 +1,4 @@
-"""The whole control plane in one process on a test database; clock, launcher, assembler, notices and queue are fakes."""
+"""The whole control plane in one process on a test database; all around it is fake: clock, launcher, assembler, ..."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -67,6 +67,30 @@ async def test_a_bot_that_will_not_leave_is_made_to(plane: ControlPlane, recordi
     assert plane.launcher.stopped == [plane.launcher.pid_of(recording.id)]
 
 
+async def test_the_reason_is_ours_when_a_stopped_bot_reports_its_stop(plane: ControlPlane, recording: BotOnLink):
+    await plane.bots.request_leave(plane.team, recording.id)
+    await plane.clock.advance(LEAVE_PATIENCE_S + 1)
+    await recording.beat()
+    stop = plane.launcher.stop
+
+    async def stop_with_last_words(handle, *, grace_s):
+        await recording.be("processing", reason="terminated")
+        await stop(handle, grace_s=grace_s)
+
+    plane.launcher.stop = stop_with_last_words
+    await plane.supervisor.examine(recording.id)
+    assert (await plane.row(recording.id)).end_reason is EndReason.API_REQUEST
+
+
+async def test_a_bot_that_was_asked_to_leave_is_not_started_again(plane: ControlPlane):
+    one = await plane.started_bot()
+    await plane.bots.request_leave(plane.team, one.id)
+    plane.launcher.end(one.id, RunnerStatus(RunnerState.EXITED, exit_code=1))
+    await plane.supervisor.examine(one.id)
+    row = await plane.row(one.id)
+    assert (row.state, row.end_reason) == (BotState.PROCESSING, EndReason.STOPPED_BEFORE_RECORD)
+
+
 async def test_what_a_bot_wrote_down_while_nobody_heard_it_counts(plane: ControlPlane, recording: BotOnLink):
     """The server was away when the meeting ended; the bot left in good order and its process is gone."""
     recording.event(EventType.STATE, {"state": "leaving", "reason": "meeting_ended"})

@@ -26,6 +26,10 @@ def test_a_running_process_gets_more_patience_than_its_lease():
     assert (verdict.action, verdict.reason) == (Action.END, EndReason.RUNNER_LOST)
 
 
+def test_a_process_that_never_spoke_and_hangs_is_started_again():
+    assert decide(Evidence(ALIVE, False, UNRESPONSIVE_S + 1)).action is Action.RESTART
+
+
 def test_a_bot_that_will_not_leave_is_ended_as_asked():
     verdict = decide(Evidence(ALIVE, True, lease_overdue_s=-5, leave_overdue_s=1))
     assert (verdict.action, verdict.reason) == (Action.END, EndReason.API_REQUEST)
