@@ -66,6 +66,7 @@ def black_out(logger: object, method: str, event: structlog.typing.EventDict) ->
 
 
 def _cleaned(key: str, value: Any) -> Any:
-    if _SECRET_KEY.search(key):
-        return "***"
-    return _SECRET_TEXT.sub("***", value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return "***" if _SECRET_KEY.search(key) else _SECRET_TEXT.sub("***", value)
+    # A number is a count (of tokens, say), anything else is not written by us under such a name.
+    return value if isinstance(value, int | float) or not _SECRET_KEY.search(key) else "***"

@@ -74,6 +74,13 @@ def _port(text: str) -> int:
     return value
 
 
+def _level(text: str) -> str:
+    level = text.strip().lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise ValueError("use debug, info, warning or error")
+    return level
+
+
 def _setting(
     about: str, default: Any, read: Callable[[str], Any] = str, *, secret: bool = False, shown: str | None = None
 ) -> Any:
@@ -129,7 +136,10 @@ class Settings:
         "Memory that bots may use together, in MB.", None, _positive, shown="80 % of this machine"
     )
     dispatch_timeout_s: float = _setting(
-        "Seconds a bot may wait for a free place before it fails with `DISPATCH_TIMEOUT`.", 900.0, _positive
+        "Seconds a bot may wait for a free place before it fails with `DISPATCH_TIMEOUT`.",
+        900.0,
+        _positive,
+        shown="900",
     )
     video: VideoMode = _setting(
         "When video is rendered: `eager` (right after the call), `on-demand` (at first opening) or `before-completed`.",
@@ -143,7 +153,7 @@ class Settings:
     log: LogFormat = _setting(
         "How logs are written: `console` or `json`.", LogFormat.CONSOLE, LogFormat, shown="console"
     )
-    log_level: str = _setting("Least level that is logged: debug, info, warning or error.", "info", str.lower)
+    log_level: str = _setting("Least level that is logged: debug, info, warning or error.", "info", _level)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
