@@ -194,6 +194,7 @@ class App(Foundation):
 
 def _make_folders(settings: Settings) -> None:
     """The data folder can be passed through (the database's user must), everything in it is ours alone."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o711)
-    for folder in (settings.objects_dir, settings.work_dir, settings.secrets_dir):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private = (settings.objects_dir, settings.work_dir, settings.secrets_dir)
+    for folder, mode in ((settings.data, 0o711), *((folder, 0o700) for folder in private)):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)

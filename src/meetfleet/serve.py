@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -52,6 +53,7 @@ def serve(settings: Settings, *, json_ready: bool, build: Callable[[Settings], A
     Raises:
         MeetfleetError: the server cannot start.
     """
+    os.umask(0o077)  # recordings are nobody else's business
     configure_logging(json_lines=settings.log is LogFormat.JSON, level=settings.log_level)
     for name in unknown_variables():
         log.warning("unknown_setting", variable=name)
@@ -79,7 +81,7 @@ def _listen(settings: Settings) -> socket.socket:
         where = f"{settings.host}:{settings.port}"
         raise RunnerError(f"Cannot listen on {where}: {error.strerror}.", code="cannot_listen") from error
     if settings.port == 0:
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o711)
+        settings.data.mkdir(parents=True, exist_ok=True)
         memory.write_text(str(listener.getsockname()[1]))
     return listener
 

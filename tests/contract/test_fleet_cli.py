@@ -1,6 +1,7 @@
 """The command line as a user runs it."""
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -41,7 +42,10 @@ def meetfleet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             code = int(end.code or 0)
         return Done(code, *capsys.readouterr())
 
+    before = os.umask(0o022)
+    os.umask(before)
     yield run
+    os.umask(before)
     structlog.reset_defaults()
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 

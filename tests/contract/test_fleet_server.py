@@ -292,6 +292,19 @@ async def test_the_server_stops_when_asked_and_leaves_its_bots_in_their_meetings
     assert (await server.until(bot_id, lambda row: row.state.is_final)).state is BotState.COMPLETED
 
 
+async def test_nobody_else_can_look_into_what_is_kept(server: Server):
+    data = server.child.settings.data
+    await server.recording_bot("short", segments=1)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in data.iterdir() if path.is_dir()}
+    assert modes == {"objects": 0o700, "postgres": 0o711, "secrets": 0o700, "work": 0o700}
+    assert data.stat().st_mode & 0o777 == 0o711
+    kept = [p for p in (data / "objects").rglob("*") if p.is_file()]
+    assert kept
+    assert not [
+        p for p in [*kept, data / "secrets" / "root.key", data / "postgres" / "cluster"] if p.stat().st_mode & 0o077
+    ]
+
+
 async def test_health_is_told_apart_from_readiness(server: Server):
     assert server.get("/healthz") == (200, '{"status":"ok"}')
     assert server.get("/readyz")[0] == 200
