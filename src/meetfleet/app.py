@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI
 
 from meetfleet.api.auth import KeyGate
+from meetfleet.api.docs_page import docs_router
 from meetfleet.api.edge import Edge
 from meetfleet.api.errors import install_errors
 from meetfleet.api.files import files_router
@@ -129,6 +130,7 @@ class App(Foundation):
         install_errors(api)
         api.add_middleware(Edge)
         api.include_router(health_router(self._trouble))
+        api.include_router(docs_router())
         api.include_router(link_router(self.link))
         api.include_router(v2_router(self._v2_services()))
         recordings = RecordingSource(self.objects, self.rendering, self.clock)

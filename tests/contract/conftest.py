@@ -3,9 +3,10 @@
 import pytest
 import structlog
 from v2_schemas import published, v2_schemas
+from v2_served import served
 from v2_world import api
 
-__all__ = ["api", "published", "quiet_logs", "v2_schemas"]
+__all__ = ["api", "published", "quiet_logs", "served", "v2_schemas"]
 
 
 @pytest.fixture(scope="session", autouse=True)

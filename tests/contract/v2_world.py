@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from v2_schemas import V2Schemas
 
 from meetfleet.api.auth import KEY_HEADER, KeyGate
+from meetfleet.api.docs_page import docs_router
 from meetfleet.api.edge import Edge
 from meetfleet.api.errors import install_errors
 from meetfleet.api.files import StoredArtifacts, files_router
@@ -170,6 +171,7 @@ class V2World:
             box=self.box,
             clock=self.clock,
         )
+        app.include_router(docs_router())
         app.include_router(v2_router(services))
         app.include_router(files_router(StoredArtifacts(self.objects), self.objects, self.signer))
         app.add_middleware(Edge)
