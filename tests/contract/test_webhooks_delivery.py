@@ -1,5 +1,7 @@
 """Webhooks from a step of a bot to a receiver: real database, real HTTP, official signature libraries, manual clock."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -17,11 +19,12 @@ from meetfleet.domain.errors import Conflict, InvalidRequest, NotFound
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import parse_meeting_url
 from meetfleet.notify.addresses import AddressGuard
-from meetfleet.notify.delivery import Delivery
+from meetfleet.notify.delivery import AT_ONCE, Delivery
 from meetfleet.notify.endpoints import Endpoints
+from meetfleet.notify.ladder import Outcome
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.redelivery import Redelivery
-from meetfleet.notify.sender import HttpSender
+from meetfleet.notify.sender import HttpSender, Parcel
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job
 from meetfleet.store.repositories.bots import BotRepository
@@ -273,7 +276,6 @@ async def test_a_retry_carries_the_same_id_a_new_timestamp_and_climbs_the_ladder
         for delay_s in (5, 10, 300):
             (waiting,) = world.waiting()
             assert waiting.at is not None
-            assert waiting.lane is None
             assert (waiting.at - utc(world.clock.now_ns())).total_seconds() == pytest.approx(delay_s)
             await world.clock.advance(delay_s)
             with time_machine.travel(world.clock.now_ns() / 1e9, tick=False):
@@ -312,24 +314,73 @@ async def test_a_dead_endpoint_costs_the_others_nothing(world: World, inbox: Web
     await world.endpoints.add(world.team, inbox.url)
     bot = await world.new_bot()
     await world.step(bot, BotState.STARTING, BotState.JOINING)
-    lanes = {e.lane for e in world.waiting()}
     await world.run_due()
     assert codes(inbox.deliveries) == ["queued", "joining_call"]
-    assert len(lanes) == 2
 
 
-async def test_first_attempts_of_one_bot_to_one_endpoint_share_a_lane_and_an_endpoint_has_few(
+class Held:
+    """A sender whose attempts stay under way until the test lets them go."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.bodies: list[bytes] = []
+        self.released = asyncio.Event()
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        self.bodies.append(parcel.body)
+        self.under_way += 1
+        await self.released.wait()
+        self.under_way -= 1
+        return Outcome(200)
+
+
+async def test_a_slow_endpoint_holds_few_workers_and_misses_nothing(world: World, inbox: WebhookInbox) -> None:
+    await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
+    held = Held()
+    delivery = Delivery(world.database, world.queue, held, world.box, world.link, world.clock)
+    bots = [await world.new_bot() for _ in range(7)]
+    jobs = [asyncio.create_task(delivery.deliver((await world.messages(bot))[0].id)) for bot in bots]
+    returned, _ = await asyncio.wait(jobs, timeout=5)
+    assert (held.under_way, len(returned)) == (AT_ONCE, len(bots) - AT_ONCE)
+    held.released.set()
+    await asyncio.gather(*jobs)
+    assert len(set(held.bodies)) == len(held.bodies) == len(bots)
+
+
+async def test_a_bots_second_message_waits_for_its_first_but_not_for_another_bots(
     world: World, inbox: WebhookInbox
 ) -> None:
     await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
-    bots = [await world.new_bot() for _ in range(40)]
-    lanes = {bot.id: set[str | None]() for bot in bots}
-    for bot in bots:
-        await world.step(bot, BotState.STARTING, BotState.JOINING)
-        for message in await world.messages(bot):
-            lanes[bot.id] |= {e.lane for e in world.queue.of(Job.DELIVER, message.id)}
-    assert {len(of_bot) for of_bot in lanes.values()} == {1}
-    assert len(set.union(*lanes.values())) == 4
+    held = Held()
+    delivery = Delivery(world.database, world.queue, held, world.box, world.link, world.clock)
+    one, other = await world.new_bot(), await world.new_bot()
+    await world.step(one, BotState.STARTING, BotState.JOINING)
+    messages = [*(await world.messages(one)), *(await world.messages(other))]
+    jobs = [asyncio.create_task(delivery.deliver(message.id)) for message in messages]
+    await asyncio.wait(jobs, timeout=3)
+    assert sorted(json.loads(body)["data"]["bot_id"] for body in held.bodies) == sorted([str(one.id), str(other.id)])
+    held.released.set()
+    await asyncio.gather(*jobs)
+    mine = [json.loads(body) for body in held.bodies if str(one.id) in body.decode()]
+    assert [body["data"]["status"]["code"] for body in mine] == ["queued", "joining_call"]
+
+
+async def test_an_attempt_that_got_lost_with_its_server_is_made_again(world: World, inbox: WebhookInbox) -> None:
+    await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
+    bot = await world.new_bot()
+    (message,) = await world.messages(bot)
+    lost = asyncio.create_task(
+        Delivery(world.database, world.queue, Held(), world.box, world.link, world.clock).deliver(message.id)
+    )
+    await asyncio.wait([lost], timeout=2)
+    lost.cancel()
+    await world.delivery.deliver(message.id)
+    assert inbox.deliveries == []
+    again = [e for e in world.queue.of(Job.DELIVER, message.id) if e.at is not None]
+    assert len(again) == 1
+    await world.clock.advance(60)
+    await world.run_due()
+    assert codes(inbox.deliveries) == ["queued"]
 
 
 async def test_a_disabled_or_removed_endpoint_gets_nothing_not_even_what_was_on_its_way(

@@ -44,14 +44,7 @@ class ProcrastinateQueue:
         self._app = app
 
     async def enqueue(
-        self,
-        session: AsyncSession,
-        job: Job,
-        subject: UUID,
-        *,
-        at: datetime | None = None,
-        once: bool = False,
-        lane: str | None = None,
+        self, session: AsyncSession, job: Job, subject: UUID, *, at: datetime | None = None, once: bool = False
     ) -> None:
         if once and await session.scalar(_WAITING, {"job": job.value, "subject": str(subject)}):
             # Two transactions may both find none; the second job then finds nothing left to do.
@@ -60,7 +53,7 @@ class ProcrastinateQueue:
         deferrer = self._app.configure_task(
             job.value,
             queue=_QUEUES.get(job, PROMPT_QUEUE),
-            lock=lane or f"{job}:{subject}",
+            lock=f"{job}:{subject}",
             priority=_PRIORITIES.get(job, 0),
             connection=await raw_connection(session),
             **options,

@@ -1,4 +1,9 @@
-"""Carries messages to their receivers: one attempt a job, its result in the history, the next try in the same step."""
+"""Carries messages to their receivers: each attempt goes into the history, and plans the next one if it failed.
+
+Messages are the truth, jobs only wake this up: a job works off all that is due for its message's receiver, a bot's
+messages in the order they were written. A receiver is served by a few jobs at a time, so that a slow one never takes
+all workers, and one that is down costs the others nothing.
+"""
 
 import json
 import random
@@ -6,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,7 +22,7 @@ from meetfleet.domain.clock import Clock
 from meetfleet.domain.dialects.v2 import Event
 from meetfleet.notify.ladder import CALLBACK_PLAN, ENDPOINT_PLAN, Outcome, RetryPlan
 from meetfleet.notify.payloads import v2
-from meetfleet.notify.sender import Parcel, Sender
+from meetfleet.notify.sender import TIMEOUT_S, Parcel, Sender
 from meetfleet.notify.signing import signed_headers, wire_id
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
@@ -28,20 +33,36 @@ from meetfleet.store.secret_box import SecretBox, UnreadableSecret
 from meetfleet.store.tables import AttemptRow, EndpointRow, MessageRow, MessageStatus
 from meetfleet.store.times import utc
 
-RETRIES_AT_ONCE = 4
-_LATER_S = 2.0
-_OVERDUE = timedelta(minutes=15)
+AT_ONCE = 4
+"""Attempts under way to one endpoint at a time, per server."""
+_CLAIM = timedelta(seconds=TIMEOUT_S + 15)
+_OVERDUE = timedelta(seconds=30)
 USER_AGENT = "Meetfleet-Webhooks/1"
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Receiver:
+    """An endpoint, or (without one) a bot's callback."""
+
+    endpoint_id: UUID | None
+    bot_id: UUID | None
+
+    @classmethod
+    def of(cls, message: MessageRow) -> Self:
+        return cls(message.endpoint_id, None if message.endpoint_id else message.bot_id)
+
+    @property
+    def at_once(self) -> int:
+        return AT_ONCE if self.endpoint_id else 1
+
+
+@dataclass(frozen=True, slots=True)
 class _Attempt:
+    message_id: UUID
     parcel: Parcel
     plan: RetryPlan
-    receiver: str
-    is_retry: bool
 
 
 class Delivery:
@@ -70,38 +91,62 @@ class Delivery:
         self._link = link
         self._clock = clock
         self._chance = chance
-        self._retrying: Counter[str] = Counter()
+        self._serving: Counter[Receiver] = Counter()
+        self._turned_away: Counter[Receiver] = Counter()
 
     async def deliver(self, message_id: UUID) -> None:
-        """Makes one attempt, writes it down, and plans the next if it failed. Does nothing for a settled message."""
+        """Works off what is due for the receiver of this message. Does nothing for a settled one."""
         async with self._database.transaction() as session:
-            attempt = await self._prepared(session, message_id)
-        if attempt is None:
+            message = await MessageRepository(session).get(message_id)
+            if message is None:
+                return
+            if message.status is MessageStatus.PENDING and (message.next_attempt_at or self._now()) > self._now():
+                # Too early, or under way: should that attempt be lost, somebody must look again.
+                await self._queue.enqueue(session, Job.DELIVER, message_id, at=message.next_attempt_at, once=True)
+        await self._serve(Receiver.of(message))
+
+    async def _serve(self, receiver: Receiver) -> None:
+        if self._serving[receiver] >= receiver.at_once:
+            self._turned_away[receiver] += 1
             return
-        if attempt.is_retry and self._retrying[attempt.receiver] >= RETRIES_AT_ONCE:
-            await self._postpone(message_id)
-            return
-        self._retrying[attempt.receiver] += attempt.is_retry
+        self._serving[receiver] += 1
         try:
-            outcome = await self._sender.send(attempt.parcel)
+            while True:
+                turned_away = self._turned_away[receiver]
+                served = await self._serve_next(receiver)
+                # Who was turned away while we looked may have come with a message that we did not see.
+                if not served and turned_away == self._turned_away[receiver]:
+                    return
         finally:
-            self._retrying[attempt.receiver] -= attempt.is_retry
+            self._serving[receiver] -= 1
+            if not self._serving[receiver]:
+                del self._serving[receiver], self._turned_away[receiver]
+
+    async def _serve_next(self, receiver: Receiver) -> bool:
+        """Makes one attempt; says whether there was anything to do."""
         async with self._database.transaction() as session:
-            await self._settle(session, message_id, attempt, outcome)
+            message = await MessageRepository(session).claim(
+                receiver.endpoint_id, receiver.bot_id, now=self._now(), until=self._now() + _CLAIM
+            )
+            if message is None:
+                return False
+            attempt = await self._prepared(session, message)
+        if attempt is not None:
+            outcome = await self._sender.send(attempt.parcel)
+            async with self._database.transaction() as session:
+                await self._settle(session, attempt, outcome)
+        return True
 
     async def rescue_overdue(self) -> int:
         """Puts messages on their way again whose job got lost; says how many. For a periodic job."""
         async with self._database.transaction() as session:
             lost = await MessageRepository(session).overdue(self._now() - _OVERDUE)
             for message in lost:
-                message.next_attempt_at = self._now()
                 await self._queue.enqueue(session, Job.DELIVER, message.id, once=True)
             return len(lost)
 
-    async def _prepared(self, session: AsyncSession, message_id: UUID) -> _Attempt | None:
-        message = await MessageRepository(session).get(message_id, lock=True)
-        if message is None or message.status is not MessageStatus.PENDING:
-            return None
+    async def _prepared(self, session: AsyncSession, message: MessageRow) -> _Attempt | None:
+        """None if it can never be delivered; it is then settled."""
         try:
             if message.endpoint_id is None:
                 return await self._to_callback(session, message)
@@ -118,7 +163,7 @@ class Delivery:
         timestamp = int(self._now().timestamp())
         headers = _headers() | signed_headers(self._secrets(endpoint), wire_id(message.id), timestamp, body)
         parcel = Parcel(endpoint.url, body, headers)
-        return _Attempt(parcel, ENDPOINT_PLAN, str(endpoint.id), message.attempt_count > 0)
+        return _Attempt(message.id, parcel, ENDPOINT_PLAN)
 
     async def _to_callback(self, session: AsyncSession, message: MessageRow) -> _Attempt:
         callback: Mapping[str, Any] = message.context["callback"]
@@ -126,7 +171,7 @@ class Delivery:
         if callback.get("secret") is not None:
             headers["x-mb-secret"] = self._box.open(callback["secret"])
         parcel = Parcel(callback["url"], await self._body(session, message), headers, callback.get("method") or "POST")
-        return _Attempt(parcel, CALLBACK_PLAN, f"callback {message.bot_id}", message.attempt_count > 0)
+        return _Attempt(message.id, parcel, CALLBACK_PLAN)
 
     def _secrets(self, endpoint: EndpointRow) -> list[str]:
         found = [self._box.open(endpoint.secret)]
@@ -150,9 +195,9 @@ class Delivery:
                 body = v2.failed(bot, self._now())
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
-    async def _settle(self, session: AsyncSession, message_id: UUID, attempt: _Attempt, outcome: Outcome) -> None:
+    async def _settle(self, session: AsyncSession, attempt: _Attempt, outcome: Outcome) -> None:
         messages = MessageRepository(session)
-        message = await messages.get(message_id, lock=True)
+        message = await messages.get(attempt.message_id, lock=True)
         if message is None:
             return
         message.attempt_count += 1
@@ -181,11 +226,6 @@ class Delivery:
             return
         message.next_attempt_at = self._now() + timedelta(seconds=delay_s)
         await self._queue.enqueue(session, Job.DELIVER, message.id, at=message.next_attempt_at)
-
-    async def _postpone(self, message_id: UUID) -> None:
-        async with self._database.transaction() as session:
-            at = self._now() + timedelta(seconds=_LATER_S * (1 + self._chance()))
-            await self._queue.enqueue(session, Job.DELIVER, message_id, at=at)
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())

@@ -1,6 +1,5 @@
 """Turns what happens to a bot into messages on their way, inside the transaction in which it happens."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,14 +18,11 @@ from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow, MessageRow
 from meetfleet.store.times import utc
 
-_LANES = 4
-
 
 class WebhookNotices:
     """The `Notices` of the control plane: one message for each endpoint that wants the event, and for the callback.
 
-    First attempts of one bot to one endpoint run in one lane, so that a healthy receiver sees the bot's steps in order;
-    an endpoint has a few lanes, so that a slow one never takes all workers.
+    A message is a row; its job only wakes the delivery up (see `delivery.py`).
     """
 
     def __init__(self, queue: JobQueue, clock: Clock) -> None:
@@ -90,15 +86,8 @@ class WebhookNotices:
             created_at=now,
         )
         await MessageRepository(session).add(message)
-        await self._queue.enqueue(session, Job.DELIVER, message.id, lane=lane_of(bot.id, endpoint_id))
+        await self._queue.enqueue(session, Job.DELIVER, message.id)
         return message
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())
-
-
-def lane_of(bot_id: UUID, endpoint_id: UUID | None) -> str:
-    """Where first attempts queue: per callback, or in one of an endpoint's few lanes, always the same for one bot."""
-    if endpoint_id is None:
-        return f"callback {bot_id}"
-    return f"endpoint {endpoint_id} {hashlib.sha256(bot_id.bytes).digest()[0] % _LANES}"

@@ -22,14 +22,7 @@ class JobQueue(Protocol):
     """Where jobs are put. The real one is `jobs.queue`, the fake one is in `testing`."""
 
     async def enqueue(
-        self,
-        session: AsyncSession,
-        job: Job,
-        subject: UUID,
-        *,
-        at: datetime | None = None,
-        once: bool = False,
-        lane: str | None = None,
+        self, session: AsyncSession, job: Job, subject: UUID, *, at: datetime | None = None, once: bool = False
     ) -> None:
         """Puts a job into the session's transaction.
 
@@ -38,7 +31,5 @@ class JobQueue(Protocol):
                 subject never run side by side.
             at: Not before this moment; None for at once.
             once: Does nothing if the same job still waits to start.
-            lane: Jobs of one lane run one after another, in the order they were put; None for a lane of the job's kind
-                and subject. A lane stands still while its first job waits for its `at`, so name one only without `at`.
         """
         ...

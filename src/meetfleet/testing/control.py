@@ -22,7 +22,6 @@ class Enqueued:
     job: Job
     subject: UUID
     at: datetime | None
-    lane: str | None = None
 
 
 @dataclass(slots=True)
@@ -32,16 +31,9 @@ class RememberingQueue:
     jobs: list[Enqueued] = field(default_factory=list[Enqueued])
 
     async def enqueue(
-        self,
-        session: AsyncSession,
-        job: Job,
-        subject: UUID,
-        *,
-        at: datetime | None = None,
-        once: bool = False,
-        lane: str | None = None,
+        self, session: AsyncSession, job: Job, subject: UUID, *, at: datetime | None = None, once: bool = False
     ) -> None:
-        found = Enqueued(job, subject, at, lane)
+        found = Enqueued(job, subject, at)
         if not (once and found in self.jobs):
             self.jobs.append(found)
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from meetfleet.store.tables import AttemptRow, EndpointRow, MessageRow, MessageStatus
 
@@ -49,8 +50,45 @@ class MessageRepository:
             query = query.with_for_update().execution_options(populate_existing=True)
         return await self._session.scalar(query)
 
+    async def claim(
+        self, endpoint_id: UUID | None, bot_id: UUID | None, *, now: datetime, until: datetime
+    ) -> MessageRow | None:
+        """The next message for a receiver whose turn it is, reserved until `until`.
+
+        A bot's messages are first tried in the order they were written, one at a time; those that failed before wait
+        for no other and hold up none.
+
+        Args:
+            endpoint_id: An endpoint, or None for the callback of `bot_id`.
+        """
+        earlier = aliased(MessageRow)
+        not_first = exists().where(
+            earlier.endpoint_id.is_not_distinct_from(MessageRow.endpoint_id),
+            earlier.bot_id == MessageRow.bot_id,
+            earlier.number < MessageRow.number,
+            earlier.status == MessageStatus.PENDING,
+            earlier.attempt_count == 0,
+        )
+        query = (
+            select(MessageRow)
+            .where(
+                MessageRow.endpoint_id.is_not_distinct_from(endpoint_id),
+                MessageRow.status == MessageStatus.PENDING,
+                MessageRow.next_attempt_at <= now,
+                or_(MessageRow.attempt_count > 0, ~not_first),
+                *([MessageRow.bot_id == bot_id] if endpoint_id is None else []),
+            )
+            .order_by(MessageRow.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        found = await self._session.scalar(query)
+        if found is not None:
+            found.next_attempt_at = until
+        return found
+
     async def of_bot(self, bot_id: UUID) -> Sequence[MessageRow]:
-        query = select(MessageRow).where(MessageRow.bot_id == bot_id).order_by(MessageRow.created_at, MessageRow.id)
+        query = select(MessageRow).where(MessageRow.bot_id == bot_id).order_by(MessageRow.number)
         return (await self._session.scalars(query)).all()
 
     async def overdue(self, before: datetime) -> Sequence[MessageRow]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Integer, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from meetfleet.store.ids import uuid7
@@ -49,8 +49,10 @@ class MessageRow(Base):
     """One event on its way to one receiver; its id is the same in every attempt.
 
     Attributes:
-        endpoint_id: None for a bot's callback, which is sent to the `callback` of the bot.
-        context: What the payload is rendered from besides the bot's present row.
+        number: Rises with every message, so that a bot's are sent in the order they were written.
+        endpoint_id: None for a bot's callback.
+        context: What the payload is rendered from besides the bot's present row; a callback's address, too.
+        next_attempt_at: Not before; while an attempt is under way, when it counts as lost.
     """
 
     __tablename__ = "messages"
@@ -58,9 +60,17 @@ class MessageRow(Base):
         Index("ix_messages_bot_id", "bot_id"),
         Index("ix_messages_endpoint_id_created_at", "endpoint_id", "created_at"),
         Index("ix_messages_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+        Index(
+            "ix_messages_pending_of_receiver",
+            "endpoint_id",
+            "bot_id",
+            "number",
+            postgresql_where=text("status = 'pending'"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    number: Mapped[int] = mapped_column(BigInteger, Identity())
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
     bot_id: Mapped[UUID | None] = mapped_column(ForeignKey("bots.id"))
     endpoint_id: Mapped[UUID | None] = mapped_column(ForeignKey("endpoints.id"))
