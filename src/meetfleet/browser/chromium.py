@@ -11,9 +11,10 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from meetfleet.browser.cdp import Cdp
-from meetfleet.browser.flags import BrowserOptions, command_line, find_program
+from meetfleet.browser.flags import BrowserOptions, command_line, find_program, site_identity
 from meetfleet.browser.page import Page
 from meetfleet.domain.errors import RunnerError
 
@@ -34,8 +35,8 @@ class Chromium:
     def __init__(self, process: asyncio.subprocess.Process, cdp: Cdp, options: BrowserOptions, profile: Path) -> None:
         self.options = options
         self.cdp = cdp
-        self.user_agent = ""
         self.version = ""
+        self._identity: dict[str, Any] = {}
         self._process = process
         self._profile = profile
         self._last_words: deque[str] = deque(maxlen=20)
@@ -64,8 +65,8 @@ class Chromium:
                 f"{program} did not start. It said: {' | '.join(browser._last_words) or 'nothing'}",
                 code="browser_launch_failed",
             ) from error
-        browser.version = str(version["product"])
-        browser.user_agent = str(version["userAgent"]).replace("HeadlessChrome", "Chrome")
+        browser.version = str(version["product"]).partition("/")[2]
+        browser._identity = site_identity(browser.version, str(version["userAgent"]), options.lang)
         return browser
 
     @property
@@ -82,7 +83,7 @@ class Chromium:
 
     async def new_page(self) -> Page:
         """Opens an empty page in a browser context of its own: no cookies, storage or grants shared with others."""
-        return await Page.open(self.cdp, self.options, self.user_agent)
+        return await Page.open(self.cdp, self.options, self._identity)
 
     async def close(self) -> None:
         """Ends the browser, gently for a few seconds and then by force, and removes its ephemeral profile."""

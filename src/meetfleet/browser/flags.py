@@ -1,9 +1,11 @@
 """Chromium's command line: which switches a bot's browser gets, and why."""
 
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from meetfleet.domain.errors import RunnerError
 
@@ -130,6 +132,32 @@ def command_line(options: BrowserOptions, profile: Path) -> list[str]:
         *_merged_features([*args, f"--disable-features={','.join(OFF_FEATURES)}", *options.extra_args]),
         "about:blank",
     ]
+
+
+def site_identity(version: str, user_agent: str, lang: str) -> dict[str, Any]:
+    """What sites are told about the browser: the truth in the form that every Chrome tells it.
+
+    Headless Chromium calls itself HeadlessChrome, which sites take for an unsupported browser.
+
+    Args:
+        version: Such as `156.0.8078.79`.
+    """
+    architecture, bitness = {"x86_64": ("x86", "64"), "aarch64": ("arm", "64")}.get(platform.machine(), ("", ""))
+    brands = {"Not:A-Brand": "8.0.0.0", "Chromium": version}
+    return {
+        "userAgent": user_agent.replace("HeadlessChrome", "Chrome"),
+        "acceptLanguage": f"{lang},{lang.split('-')[0]}",
+        "userAgentMetadata": {
+            "brands": [{"brand": b, "version": v.split(".")[0]} for b, v in brands.items()],
+            "fullVersionList": [{"brand": b, "version": v} for b, v in brands.items()],
+            "platform": "Linux",
+            "platformVersion": "",
+            "architecture": architecture,
+            "bitness": bitness,
+            "model": "",
+            "mobile": False,
+        },
+    }
 
 
 def _merged_features(args: list[str]) -> list[str]:

@@ -54,8 +54,8 @@ class Page:
         self._closing = False
 
     @classmethod
-    async def open(cls, cdp: Cdp, options: BrowserOptions, user_agent: str) -> Self:
-        """Makes a context and a page in it.
+    async def open(cls, cdp: Cdp, options: BrowserOptions, identity: dict[str, Any]) -> Self:
+        """Makes a context and a page in it, which gives `identity` (user agent and language) to sites.
 
         Raises:
             RunnerError: the browser is gone or does not answer.
@@ -73,10 +73,10 @@ class Page:
         target_id = str(target["targetId"])
         attached = await cdp.browser.send("Target.attachToTarget", targetId=target_id, flatten=True)
         page = cls(cdp, context_id, target_id, cdp.session(str(attached["sessionId"])))
-        await page._prepare(options, user_agent)
+        await page._prepare(options, identity)
         return page
 
-    async def _prepare(self, options: BrowserOptions, user_agent: str) -> None:
+    async def _prepare(self, options: BrowserOptions, identity: dict[str, Any]) -> None:
         session = self.session
         session.on("Page.frameNavigated", self._navigated)
         session.on("Page.navigatedWithinDocument", self._navigated_within)
@@ -89,7 +89,7 @@ class Page:
             session.send("Inspector.enable"),
             self.targets.start(),
             session.send("Emulation.setFocusEmulationEnabled", enabled=True),
-            session.send("Emulation.setUserAgentOverride", userAgent=user_agent, acceptLanguage=f"{options.lang},en"),
+            self.targets.configure_frames("Emulation.setUserAgentOverride", **identity),
             session.send(
                 "Emulation.setDeviceMetricsOverride",
                 width=options.width,

@@ -27,6 +27,7 @@ class TargetTree:
         self._frame_commands: list[tuple[str, dict[str, Any]]] = []
         self._bindings: dict[str, BindingHandler] = {}
         self._frames: dict[str, CdpSession] = {}
+        self._workers: dict[str, CdpSession] = {}
 
     async def start(self) -> None:
         """Watches for children of the page."""
@@ -42,17 +43,20 @@ class TargetTree:
         await self._to_frames(method, **params)
 
     async def add_binding(self, name: str, handler: BindingHandler) -> None:
-        """Gives pages and workers a function `name(text)`; `handler` gets text, session and execution context."""
-        self._bindings[name] = handler
-        for session in self._all_frames():
-            self._listen(session, name, handler)
-        await self._to_frames("Runtime.addBinding", name=name)
+        """Gives every frame and worker, present and to come, a global function `name(text)`.
 
-    def _all_frames(self) -> list[CdpSession]:
-        return [self._root, *self._frames.values()]
+        `handler` gets the text, the session and the execution context. Needs the Runtime domain, which also reports
+        every console message of the page: for emergencies.
+        """
+        self._bindings[name] = handler
+        sessions = [self._root, *self._frames.values(), *self._workers.values()]
+        for session in sessions:
+            self._listen(session, name, handler)
+        await asyncio.gather(*(session.send("Runtime.enable") for session in sessions))
+        await asyncio.gather(*(session.send("Runtime.addBinding", name=name) for session in sessions))
 
     async def _to_frames(self, method: str, **params: Any) -> None:
-        await asyncio.gather(*(session.send(method, **params) for session in self._all_frames()))
+        await asyncio.gather(*(session.send(method, **params) for session in (self._root, *self._frames.values())))
 
     async def _watch(self, session: CdpSession) -> None:
         session.on("Target.attachedToTarget", self._attached)
@@ -67,11 +71,7 @@ class TargetTree:
         if kind in FRAMES:
             self._equip_frame(session)
         elif kind == "worker":
-            for name, handler in self._bindings.items():
-                self._listen(session, name, handler)
-                session.post("Runtime.addBinding", name=name)
-            for js in self.worker_scripts:
-                session.post("Runtime.evaluate", expression=js)
+            self._equip_worker(session)
         session.on("Target.attachedToTarget", self._attached)
         session.on("Target.detachedFromTarget", self._detached)
         session.post("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True)
@@ -80,17 +80,39 @@ class TargetTree:
     def _equip_frame(self, session: CdpSession) -> None:
         if session.session_id:
             self._frames[session.session_id] = session
-        for name, handler in self._bindings.items():
-            self._listen(session, name, handler)
-            session.post("Runtime.addBinding", name=name)
+        self._bind(session)
         session.post("Page.enable")
         for method, params in self._frame_commands:
             session.post(method, **params)
         for js in self._frame_scripts:
             session.post("Page.addScriptToEvaluateOnNewDocument", source=js)
 
+    def _equip_worker(self, session: CdpSession) -> None:
+        """Stops the worker before its first script. Sooner it has no scope yet: a script sent then crashes the page."""
+        if session.session_id:
+            self._workers[session.session_id] = session
+        self._bind(session)
+        if self.worker_scripts:
+            session.on("Debugger.paused", lambda _: self._run_worker_scripts(session))
+            session.post("Debugger.enable")
+            session.post("Debugger.setInstrumentationBreakpoint", instrumentation="beforeScriptExecution")
+
+    def _run_worker_scripts(self, session: CdpSession) -> None:
+        for js in self.worker_scripts:
+            session.post("Runtime.evaluate", expression=js)
+        session.post("Debugger.resume")
+        session.post("Debugger.disable")
+
+    def _bind(self, session: CdpSession) -> None:
+        if self._bindings:
+            session.post("Runtime.enable")
+        for name, handler in self._bindings.items():
+            self._listen(session, name, handler)
+            session.post("Runtime.addBinding", name=name)
+
     def _detached(self, event: dict[str, Any]) -> None:
         self._frames.pop(event["sessionId"], None)
+        self._workers.pop(event["sessionId"], None)
         self._cdp.drop_session(event["sessionId"])
 
     def _listen(self, session: CdpSession, name: str, handler: BindingHandler) -> None:
