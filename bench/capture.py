@@ -79,7 +79,7 @@ def _measure_all(work: Path, lab: Service, server: Service, options: argparse.Na
             ("audio_only", options.bots),
             ("speaker_view", options.bots),
         ):
-            reading, bot_ids = _bots(client, url, mode, bots, options.seconds)
+            reading, bot_ids = _bots(work, client, url, mode, bots, options.seconds)
             readings.setdefault(reading.name, []).append(reading)
             if mode == "speaker_view" and bots == 1:
                 tape = work / "data" / "objects" / "bots" / bot_ids[0] / "tape"
@@ -102,11 +102,11 @@ def _measure_all(work: Path, lab: Service, server: Service, options: argparse.Na
     }
 
 
-def _bots(client: Client, url: str, mode: str, bots: int, seconds: float) -> tuple[Reading, list[str]]:
+def _bots(work: Path, client: Client, url: str, mode: str, bots: int, seconds: float) -> tuple[Reading, list[str]]:
     ids = [client.create_bot(bot_name=f"Bench {n}", meeting_url=url, recording_mode=mode) for n in range(bots)]
     _await(lambda: all(client.status(bot_id) == "in_call_recording" for bot_id in ids), 90)
     time.sleep(WARM_UP_S)
-    roots = _bot_processes()
+    roots = _bot_processes(work)
     if len(roots) != bots:
         raise RuntimeError(f"Expected {bots} bot processes, found {len(roots)}.")
     before, began = cost(roots), time.monotonic()
@@ -129,15 +129,15 @@ async def _baseline(url: str, browser_args: tuple[str, ...], seconds: float) -> 
     return Reading("baseline", 1, (after.cpu_s - before.cpu_s) / took, after.pss_bytes / MB)
 
 
-def _bot_processes() -> list[int]:
-    """Bot processes of this machine; the benchmark runs alone, so they are ours."""
+def _bot_processes(work: Path) -> list[int]:
+    """Bot processes whose spec lies in our folder."""
     found: list[int] = []
     for pid in tree([1]):
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"meetfleet.bot" in words:
+        if b"meetfleet.bot" in words and any(os.fsencode(work) in word for word in words):
             found.append(pid)
     return found
 
