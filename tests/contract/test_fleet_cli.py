@@ -117,6 +117,7 @@ def test_a_second_server_on_the_same_folder_is_refused(server: tuple[Path, Servi
 
 def test_without_a_server_commands_use_its_database_for_a_moment(tmp_path: Path, meetfleet: Run):
     assert "There is no server's data" in meetfleet(tmp_path, "keys", "list").stderr
+    assert list(tmp_path.iterdir()) == []
     with EmbeddedPostgres(tmp_path / "postgres", durable=False):
         pass
     made = meetfleet(tmp_path, "keys", "create", "offline")

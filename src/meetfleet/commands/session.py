@@ -32,10 +32,10 @@ async def _run(work: Callable[[Foundation, TeamRow], Awaitable[Result]]) -> Resu
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[tuple[Foundation, TeamRow]]:
-    foundation = Foundation(settings)
-    if foundation.postgres is not None and not settings.postgres_dir.exists():
+    if settings.database_url is None and not settings.postgres_dir.exists():
         hint = "Start it with `meetfleet server`, or set MEETFLEET_DATA to the folder of yours."
         raise RunnerError(f"There is no server's data in {settings.data.resolve()}.", code="no_data", hint=hint)
+    foundation = Foundation(settings)
     try:
         try:
             team = (await foundation.open()).team

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from meetfleet.control.dispatch import Dispatcher, start_again
 from meetfleet.control.lifecycle import Lifecycle
@@ -67,7 +68,7 @@ class Supervisor:
         while True:
             try:
                 await self.sweep()
-            except (DBAPIError, TimeoutError, OSError) as error:
+            except (DBAPIError, PoolTimeout, OSError) as error:
                 log.error("sweep_failed", error=str(error).splitlines()[0])
                 # Bots could not renew their leases either: they get a full one before they are judged.
                 self._reachable_since = self._clock.now_ns()
@@ -97,7 +98,7 @@ class Supervisor:
         """The launcher saw a process end: decide at once instead of at the next sweep."""
         try:
             await self.examine(UUID(Path(handle.work_dir).parent.name))
-        except (DBAPIError, TimeoutError, OSError, ValueError) as error:
+        except (DBAPIError, PoolTimeout, OSError, ValueError) as error:
             log.error("examination_failed", work_dir=handle.work_dir, error=str(error).splitlines()[0])
 
     async def examine(self, bot_id: UUID) -> None:

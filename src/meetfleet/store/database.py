@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 
@@ -47,7 +48,7 @@ class Database:
         try:
             async with self.transaction() as session:
                 await session.execute(text("SELECT 1"))
-        except (DBAPIError, OSError, TimeoutError):
+        except (DBAPIError, PoolTimeout, OSError):
             return False
         return True
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Self
 
@@ -50,8 +51,8 @@ def _kept_key(folder: Path) -> str:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / "root.key"
     if not file.exists():
-        fresh = folder / f"root.key.{os.getpid()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor, name = tempfile.mkstemp(dir=folder)
+        fresh = Path(name)
         with os.fdopen(descriptor, "w") as handle:
             handle.write(base64.urlsafe_b64encode(os.urandom(48)).decode())
             handle.flush()
