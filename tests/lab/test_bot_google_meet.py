@@ -132,6 +132,7 @@ def watched(scenario: str, **timeouts: float) -> Case:
 
 async def chat_and_pause(run: Run) -> None:
     await run.until_state("recording")
+    await run.until(lambda: any(c["name"] == BEN for c in run.control.of("chat")))
     run.order("chat", text="Hello from the bot")
     await run.until(lambda: any(c["text"] == "Hello from the bot" for c in run.control.of("chat")))
     run.order("pause")
