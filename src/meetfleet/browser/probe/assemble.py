@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from meetfleet.browser.probe.options import ProbeOptions
+from meetfleet.tape.records import Rung
 
 FOLDER = Path(__file__).with_name("js")
 EVERYWHERE = ("native", "wire", "relay", "link", "look", "starve", "track", "junction", "verify", "encoded", "tap_set")
@@ -36,6 +37,7 @@ def assemble(options: ProbeOptions, *, url: str, secret: str) -> ProbeScripts:
         "queueBytes": options.queue_bytes,
         "labels": options.labels,
         "rpc": options.rpc,
+        "tapeAudio": Rung.ENCODED in options.rungs,
         "tapeVideo": options.tape_video,
         "starve": options.starve_video,
         "hideVideo": options.hide_video,

@@ -29,6 +29,7 @@ class AudioConductor:
 
     def __init__(self, rungs: tuple[Rung, ...], book: TrackBook, on_span: SpanHandler) -> None:
         self.ladder = AudioLadder(rungs)
+        self._may_encode = Rung.ENCODED in rungs
         self._book = book
         self._on_span = on_span
         self._told: dict[str, _Told] = {}
@@ -66,13 +67,13 @@ class AudioConductor:
         page = plan.rung is Rung.PAGE
         muted = self._muted(link, plan)
         if page != told.page:
-            link.command("encoded", on=not page)
+            link.command("encoded", on=not page and self._may_encode)
             link.command("page", on=page, since=since_ms)
         for key in plan.raw ^ told.raw:
             if (receiver := link.receiver_of(key)) is not None:
                 link.command("raw", receiver=receiver, on=key in plan.raw, since=since_ms)
         for local_id in muted ^ told.muted:
-            link.command("encoded", track=local_id, on=local_id not in muted)
+            link.command("encoded", track=local_id, on=local_id not in muted and self._may_encode)
         if arm != told.arm:
             link.command("arm", raw=arm[0], page=arm[1])
         self._told[link.instance] = _Told(arm, page, plan.raw, muted)

@@ -2,9 +2,10 @@
 
 class TapSet {
   #taps = new Set();
-  #audio = true;
+  #audio;
 
   constructor(settings) {
+    this.#audio = settings.tapeAudio;
     this.video = settings.tapeVideo;
   }
 
