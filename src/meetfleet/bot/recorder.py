@@ -9,6 +9,7 @@ from meetfleet.bot.reports import Tell
 from meetfleet.bot.sound_watch import SoundWatch
 from meetfleet.bot.witness import Witness
 from meetfleet.browser.page import Page
+from meetfleet.browser.probe.options import ProbeHealth
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.link import EventType, RecordingMode
 from meetfleet.platforms.platform import PlatformAdapter, SignalHooks
@@ -31,6 +32,10 @@ class ProbeHandle(Protocol):
 
     def someone_speaks(self, speaking: bool) -> None:
         """The platform's word on whether anybody speaks: evidence for the capture ladder."""
+        ...
+
+    def health(self) -> ProbeHealth:
+        """How the page and its probe are doing."""
         ...
 
     async def close(self) -> None: ...
@@ -87,10 +92,12 @@ class Recorder:
 
     def figures(self) -> dict[str, Any]:
         """For the heartbeat."""
+        health = self._probe.health() if self._probe else None
         return {
             "tracks": len(self._tracks),
             "frames": self._frames,
-            "dropped": self._tape.dropped_messages,
+            "dropped": self._tape.dropped_messages + (health.dropped if health else 0),
+            "stall_ms": health.stall_ms if health else 0,
             "rung": self._rungs.get("audio", ""),
         }
 

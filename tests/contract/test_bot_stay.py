@@ -13,15 +13,14 @@ import pytest
 from meetfleet.bot.course_rules import CourseRules
 from meetfleet.bot.process import BotProcess, ExitCode, Patience
 from meetfleet.domain.end_reason import EndReason
-from meetfleet.domain.errors import TapeError
+from meetfleet.domain.errors import JoinError, TapeError
 from meetfleet.domain.link import BotSpec, RecordingMode, Timeouts
 from meetfleet.platforms.screen import ScreenKind
 from meetfleet.tape.records import ChatMessage, CommandSeen, Roster, Screenshot, StateSeen
 from meetfleet.tape.tape import Tape
 from meetfleet.tape.writer import TapeWriter
 from meetfleet.testing.link import FakeControlPlane, fake_control_plane
-
-from .fakes import FakeChromium, FakeProbe, Script
+from meetfleet.testing.scripted_platform import Script, ScriptedBrowser, SilentProbe
 
 SPEED = 20
 
@@ -44,7 +43,7 @@ class Run:
 
     def __init__(self, script: Script, control: FakeControlPlane, folder: Path, **spec: Any) -> None:
         self.script, self.control, self.folder = script, control, folder
-        self.chromium = FakeChromium()
+        self.chromium = ScriptedBrowser()
         self.spec = BotSpec(
             bot_id="b1",
             take=1,
@@ -62,8 +61,8 @@ class Run:
             clock=FastClock(),
             rules=CourseRules(freeze_s=40, retry_pause_s=0.1, disk_full_s=5),
             patience=Patience(deliver_s=5, terminated_s=0.4),
-            adapters=lambda _: script.adapter(),
-            make_probe=FakeProbe,
+            adapters=lambda _: cast(Any, script.adapter()),
+            make_probe=cast(Any, SilentProbe),
         )
 
     @property
@@ -218,7 +217,7 @@ async def test_a_refusal_is_delivered_with_its_evidence(
 
 async def test_a_url_that_names_no_meeting_ends_at_once(control: FakeControlPlane, tmp_path: Path) -> None:
     script = Script()
-    script.bad_url = True
+    script.refusal = JoinError(EndReason.INVALID_MEETING_URL, "no meeting")
     run = Run(script, control, tmp_path)
     async with living(run) as done:
         await done()
