@@ -27,7 +27,8 @@ from meetfleet.testing.link import FakeControlPlane, fake_control_plane
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-AT_ONCE = 5
+AT_ONCE = 4
+PATIENCE_S = 90  # of the tests, for machines that are busy with other things
 BOT = "Notetaker"
 ANN, BEN = "Ann Lee", "Ben Okafor"
 HOST, GUEST = Person(ANN, host=True, camera=False), Person(BEN, camera=False)
@@ -42,6 +43,11 @@ ROOM = RoomScript(
     duration_s=120,
     media=Media(cameras=False),
 )
+
+
+# A busy machine is slow to answer; only where the page is to freeze or to lose the network do we give up soon.
+RULES = CourseRules(freeze_s=60, reconnect_s=60, early_removal_s=10, retry_pause_s=0.2)
+IMPATIENT = replace(RULES, freeze_s=9, reconnect_s=12)
 
 
 @dataclass
@@ -66,10 +72,10 @@ class Run:
     def reason(self) -> EndReason:
         return EndReason(self.end["reason"])
 
-    async def until_state(self, state: str, timeout_s: float = 30) -> None:
+    async def until_state(self, state: str, timeout_s: float = PATIENCE_S) -> None:
         await self.until(lambda: state in self.states, timeout_s)
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         await self.control.until(lambda: condition() or "processing" in self.states, timeout_s)
 
     def leave(self) -> None:
@@ -123,7 +129,7 @@ class Case:
     drive: Drive = record_and_leave
     room: RoomScript = ROOM
     spec: dict[str, Any] = field(default_factory=dict)
-    page: dict[str, Any] = field(default_factory=dict)
+    rules: CourseRules = RULES
 
 
 def watched(scenario: str, **timeouts: float) -> Case:
@@ -232,8 +238,8 @@ ENDS: dict[str, tuple[Case, EndReason]] = {
     "removed_later": (watched("removed_later"), EndReason.BOT_REMOVED),
     "host_ends": (watched("host_ends"), EndReason.MEETING_ENDED),
     "call_ends": (watched("call_ends"), EndReason.MEETING_ENDED),
-    "freeze": (watched("freeze"), EndReason.NETWORK_LOSS),
-    "network_gone": (watched("network_gone"), EndReason.NETWORK_LOSS),
+    "freeze": (Case("freeze", just_watch, rules=IMPATIENT), EndReason.NETWORK_LOSS),
+    "network_gone": (Case("network_gone", just_watch, rules=IMPATIENT), EndReason.NETWORK_LOSS),
     "nobody joins": (
         Case(None, just_watch, RoomScript(), {"timeouts": Timeouts(no_one_joined_s=4)}),
         EndReason.NO_ATTENDEES,
@@ -281,7 +287,6 @@ SPECIAL: dict[str, Case] = {
     "audio_only": Case(None, record_and_leave, spec={"recording_mode": RecordingMode.AUDIO_ONLY}),
 }
 CASES: dict[str, Case] = {**{n: Case(n) for n in JOINS}, **{n: c for n, (c, _) in ENDS.items()}, **SPECIAL}
-RULES = CourseRules(freeze_s=9, reconnect_s=12, early_removal_s=10, retry_pause_s=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -320,10 +325,10 @@ async def stay(case: Case, lab: Lab, chromium: Chromium, turns: asyncio.Semaphor
             bot_name=BOT,
             **case.spec,
         )
-        run = Run(room, control, BotProcess(spec, chromium, rules=RULES), folder)
+        run = Run(room, control, BotProcess(spec, chromium, rules=case.rules), folder)
         life = asyncio.create_task(run.bot.run())
         try:
-            async with asyncio.timeout(80):
+            async with asyncio.timeout(2 * PATIENCE_S - 20):
                 await case.drive(run)
                 run.exit_code = await life
         finally:

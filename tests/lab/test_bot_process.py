@@ -62,10 +62,10 @@ class Bot:
         return self.control.of("state")[-1]
 
     async def until_recording(self) -> None:
-        await self.control.until(lambda: "recording" in self.states, 30)
+        await self.control.until(lambda: "recording" in self.states, 90)
 
     async def exit_code(self) -> int:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.process.wait()
 
 

@@ -51,6 +51,8 @@ class Spool:
         event = LinkEvent(self._last + 1, at_ns, event_type, data)
         self._last = event.n
         self._pending.append(event)
+        if self._file.closed:
+            return event  # said after the end; nobody waits for it
         with contextlib.suppress(OSError):  # memory still has it; a full disk is the tape's trouble to report
             self._file.write(json.dumps(event.to_dict(), separators=(",", ":"), ensure_ascii=False) + "\n")
             self._file.flush()
