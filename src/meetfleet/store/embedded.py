@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 from typing import Self
 
-import psutil
 import psycopg
 import structlog
 
 from meetfleet.domain.errors import RunnerError
+from meetfleet.store.orphans import retire_predecessor
 from meetfleet.store.postgres_binaries import PostgresBinaries, find_binaries
 
 SERVICE_USER = "meetfleet"
@@ -89,7 +89,7 @@ class EmbeddedPostgres:
         """
         self._take_lock(patience_s)
         try:
-            _retire_predecessor(self.cluster, self._retire_s)
+            retire_predecessor(self.cluster, self._retire_s)
             self._clear_lock_files()
             user = _service_user()
             binaries = self._prepare(user)
@@ -286,45 +286,6 @@ def _private_dir(folder: Path, user: pwd.struct_passwd) -> None:
         raise RunnerError(f"{folder} belongs to somebody else.", code="postgres_failed")
     folder.chmod(0o700)
     os.chown(folder, user.pw_uid, user.pw_gid)
-
-
-def _retire_predecessor(cluster: Path, patience_s: float) -> None:
-    """Stops a postmaster whose owner died, and waits for its sessions to go.
-
-    The caller holds the folder's lock, so no living owner can be meant. Without the wait, a new server would refuse to
-    start ("pre-existing shared memory block is still in use"), or worse, two would write.
-    """
-    pid_file = cluster / "postmaster.pid"
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        processes = _processes_of(cluster)
-        if not processes:
-            break
-        log.warning("orphaned_database_stopped", processes=len(processes), signal=number.name)
-        postmaster = _pid_in(pid_file)
-        for process in processes:
-            if number is signal.SIGKILL or process.pid == postmaster:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.send_signal(number)
-        # Looked for anew instead of awaited: an orphan that nobody reaps keeps its pid for ever.
-        deadline = time.monotonic() + patience_s
-        while _processes_of(cluster) and time.monotonic() < deadline:
-            time.sleep(0.05)
-
-
-def _processes_of(cluster: Path) -> list[psutil.Process]:
-    """PostgreSQL processes of this data folder: each has it as its working directory."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if "postgres" in process.name() and process.cwd() == str(cluster):
-                found.append(process)
-    return found
-
-
-def _pid_in(pid_file: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(pid_file.read_text().splitlines()[0])
-    return None
 
 
 def _create_database(url: str) -> None:
