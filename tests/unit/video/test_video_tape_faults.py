@@ -111,6 +111,15 @@ def test_frames_that_arrive_late_or_twice_are_put_in_order(tmp_path: Path) -> No
         assert 0 <= at_s - taken_s < 0.14
 
 
+def test_frames_that_stand_on_the_tape_before_their_track_is_announced_are_shown(tmp_path: Path) -> None:
+    hand = stage(tmp_path, film(0, [Take(0, 3)]))
+    hand.announce_late(0, 0.35)
+    hand.write()
+    result, shown = show(tmp_path, span(0, 3))
+    assert result.decoded == 30
+    assert all(taken_s is not None for _, taken_s in moments(shown))
+
+
 def test_a_camera_that_is_switched_off_is_a_still_at_once(tmp_path: Path) -> None:
     hand = stage(tmp_path, film(0, [Take(0, 2)]))
     hand.at(1.5, Roster((replace(ANN, sources=(replace(ANN.sources[0], muted=True),)),)))

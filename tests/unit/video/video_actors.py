@@ -139,6 +139,12 @@ class Stagehand:
         for frame in frames:
             self.at(frame.at_s, (track_id, frame))
 
+    def announce_late(self, track_id: int, late_s: float) -> None:
+        """Moves a track's info behind its first frames."""
+        for index, (at_s, number, cue) in enumerate(self._cues):
+            if isinstance(cue, TrackInfo) and cue.track_id == track_id:
+                self._cues[index] = (at_s + late_s, number, cue)
+
     def microphone(self, track_id: int, packets: list[EncodedFrame]) -> None:
         """Puts a track of sound on the tape."""
         self.at(0, TrackInfo(track_id, "audio", "opus", 48_000, stream_id=f"stream-{track_id}"))

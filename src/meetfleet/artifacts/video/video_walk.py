@@ -13,6 +13,8 @@ from meetfleet.tape.tape import TapeSegment
 
 HOLD_S = 1.5
 SWEEP_NS = 500_000_000
+UNANNOUNCED_FRAMES = 300
+"""The tape sorts by time of arrival, so that a track's first frames (a key frame!) can stand before its info."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,11 @@ class _Lane:
         self.is_cut = position > 0
         self._latest_ns = 0
 
-    def push(self, frame: EncodedFrame) -> None:
-        place = self._buffer.push(frame)
-        if place is not None:
-            self._clock.observe(*place, frame.arrival_ns)
+    def push_all(self, frames: Iterable[EncodedFrame]) -> None:
+        for frame in frames:
+            place = self._buffer.push(frame)
+            if place is not None:
+                self._clock.observe(*place, frame.arrival_ns)
 
     def release(self, now_ns: int) -> Iterator[TapeFrame]:
         return self._placed(self._buffer.release(now_ns))
@@ -94,6 +97,7 @@ class VideoWalk:
         self._segments = segments
         self._with_records = with_records
         self._lanes: dict[int, _Lane] = {}
+        self._unannounced: dict[int, list[EncodedFrame]] = {}
         self._swept_ns = 0
         self._take = 0
 
@@ -102,7 +106,7 @@ class VideoWalk:
         for segment in self._segments:
             if segment.name.take != self._take:
                 yield from self._flush()
-                self._lanes, self._take = {}, segment.name.take
+                self._lanes, self._unannounced, self._take = {}, {}, segment.name.take
             elif segment.name.number != expected:
                 yield from self._flush()
                 self._cut()
@@ -117,11 +121,8 @@ class VideoWalk:
 
     def _take_in(self, message: Message) -> Iterator[WalkEvent]:
         if isinstance(message, TapeFrames):
-            lane = self._lanes.get(message.track_id)
-            if lane is not None and message.kind is FrameKind.VIDEO:
-                for frame in message.frames:
-                    lane.push(frame)
-                yield from lane.release(message.at_ns)
+            if message.kind is FrameKind.VIDEO:
+                yield from self._push(message)
         else:
             yield from self._note(message)
         if message.at_ns >= self._swept_ns + SWEEP_NS:
@@ -130,12 +131,22 @@ class VideoWalk:
                 yield from lane.release(message.at_ns)
             yield Watermark(message.at_ns - round(HOLD_S * 1_000_000_000) - SWEEP_NS)
 
+    def _push(self, message: TapeFrames) -> Iterator[TapeFrame]:
+        lane = self._lanes.get(message.track_id)
+        if lane is not None:
+            lane.push_all(message.frames)
+            yield from lane.release(message.at_ns)
+            return
+        early = self._unannounced.setdefault(message.track_id, [])
+        early += message.frames[: UNANNOUNCED_FRAMES - len(early)]
+
     def _note(self, message: TapeRecord) -> Iterator[WalkEvent]:
         info = message.record
         if isinstance(info, TrackInfo) and info.kind == TrackKind.VIDEO:
             lane = self._lanes.get(info.track_id)
             if lane is None:
-                self._lanes[info.track_id] = _Lane(TrackKey(self._take, info.track_id), info)
+                lane = self._lanes[info.track_id] = _Lane(TrackKey(self._take, info.track_id), info)
+                lane.push_all(self._unannounced.pop(info.track_id, []))
             elif (info.codec, info.clock_rate_hz) != (lane.info.codec, lane.info.clock_rate_hz):
                 yield from lane.flush()
                 self._lanes[info.track_id] = _Lane(TrackKey(self._take, info.track_id), info, lane.position)
