@@ -19,7 +19,7 @@ from meetfleet.control.assembly import Assembly
 from meetfleet.control.bots import Bots, NewBot
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.rendering import VIDEO_NAME, Rendering
-from meetfleet.domain.errors import RunnerError
+from meetfleet.domain.errors import NotFound, RunnerError
 from meetfleet.domain.link import RecordingMode
 from meetfleet.domain.meeting_url import parse_meeting_url
 from meetfleet.settings import VideoMode
@@ -191,6 +191,19 @@ async def test_a_video_before_completion_is_there_when_finishing_ends(database: 
     world, manifest = await _recorded(database, tmp_path, VideoMode.BEFORE_COMPLETED)
     assert manifest.file(VIDEO_NAME) is not None
     assert await world.status(VIDEO_NAME) is ArtifactStatus.READY
+
+
+async def test_a_recording_deleted_while_it_is_rendered_stays_deleted(database: Database, tmp_path: Path) -> None:
+    world, _ = await _recorded(database, tmp_path, VideoMode.EAGER)
+    rendering = asyncio.create_task(world.rendering.render(world.bot_id))
+    while await world.status(VIDEO_NAME) is not ArtifactStatus.RENDERING:  # noqa: ASYNC110 - only the row tells it
+        await asyncio.sleep(0.01)
+    async with database.transaction() as session:
+        await RecordingRepository(session, world.bot_id).forget()
+    await rendering
+    assert await world.rendering.state(world.bot_id) is None
+    with pytest.raises(NotFound):
+        await world.objects.get(artifact_key(str(world.bot_id), VIDEO_NAME))
 
 
 async def test_a_renderer_that_dies_is_reported_and_leaves_the_video_to_a_further_try(

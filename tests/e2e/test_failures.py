@@ -12,7 +12,7 @@ from meetfleet.lab.client import LabClient
 from meetfleet.testing.inbox import WebhookInbox
 from meetfleet.testing.stack import Service
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
 SCREENS = {
     "code_does_not_work": "CANNOT_JOIN_MEETING",

@@ -15,7 +15,7 @@ from meetfleet.lab.client import LabClient
 from meetfleet.testing.inbox import WebhookInbox
 from meetfleet.testing.stack import Service, start_server
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
 SEGMENT_S = 5.0
 ROOM = {"preset": "six_people", "minutes": 10}

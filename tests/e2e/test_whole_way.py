@@ -21,7 +21,7 @@ from meetfleet.testing.likeness import compare
 from meetfleet.testing.stack import Service
 from meetfleet.testing.tape_truth import missing_frames
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 
 RECORD_S = 62
 

@@ -168,8 +168,10 @@ class Rendering:
                 await self._note(bot_id, ArtifactStatus.RENDERING, float(line["progress"]))
         raise RunnerError("The renderer ended before the video was done.")
 
-    async def _keep(self, bot_id: UUID, folder: Path) -> Manifest:
-        """Stores the video and names it in the manifest."""
+    async def _keep(self, bot_id: UUID, folder: Path) -> Manifest | None:
+        """Stores the video and names it in the manifest, unless the recording was deleted meanwhile."""
+        if await self.state(bot_id) is None:
+            return None
         key = artifact_key(str(bot_id), MANIFEST_NAME)
         manifest = Manifest.from_json(await self._objects.get(key))
         entry = await asyncio.to_thread(describe_file, folder, VIDEO_NAME, "video", duration_s=manifest.duration_s)

@@ -15,7 +15,7 @@ from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.repositories.bots import BotRepository
 from meetfleet.store.repositories.notices import EndpointRepository, MessageRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
-from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow, MessageRow
+from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow, EventKind, MessageRow
 from meetfleet.store.times import utc
 
 
@@ -64,7 +64,7 @@ class WebhookNotices:
     async def _announced(self, session: AsyncSession, event: BotEventRow) -> Sequence[Status]:
         timeline = Timeline()
         for earlier in await BotRepository(session).events(event.bot_id):
-            if earlier.n < event.n:
+            if earlier.n < event.n and earlier.kind is EventKind.STATE:
                 timeline.advance(earlier.state, earlier.reason)
         return timeline.advance(event.state, event.reason)
 
