@@ -10,7 +10,7 @@ RoomScript
 └── page          what the replica shows: screens, texts, audio path
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -303,11 +303,12 @@ class RoomScript:
         return next(person for person in self.people if person.name == name)
 
     def with_page(self, **changes: Any) -> "RoomScript":
-        """The same room with another page."""
-        return replace(self, page=replace(self.page, **changes))
+        """The same room with another page; values may be given as a YAML file would."""
+        return replace(self, page=_PAGE.validate_python({**asdict(self.page), **changes}))
 
 
 _ADAPTER = TypeAdapter(RoomScript)
+_PAGE = TypeAdapter(Page)
 
 
 def script_from(source: "RoomScript | dict[str, Any] | str | Path") -> RoomScript:

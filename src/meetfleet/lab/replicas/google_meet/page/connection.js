@@ -5,6 +5,8 @@ const GATHER_MS = 1000;
 const RECOVER_MS = 3000;
 const CHANNELS = ['captions', 'media-director', 'dcrpc', 'meet_messages'];
 const POLL_MS = 250;
+// With this flag a transform sees every frame from the first one; without a transform nothing passes.
+const ENCODED = ['neteq', 'e2ee'];
 
 /** How this session plays sound; `neteq` needs encoded streams and falls back to native receivers without them. */
 export function audioPath(wanted) {
@@ -15,7 +17,7 @@ export function audioPath(wanted) {
 export class Connection {
   constructor(meet, config, path) {
     Object.assign(this, { meet, config, path });
-    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...(path === 'neteq' ? { encodedInsertableStreams: true } : {}) });
+    this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...(ENCODED.includes(path) ? { encodedInsertableStreams: true } : {}) });
     this.lines = new Map();
     this.fresh = true;
     this.queue = Promise.resolve();
@@ -67,17 +69,19 @@ export class Connection {
   track({ track, receiver, streams, transceiver }) {
     if (track.kind === 'video') {
       if (this.path === 'neteq') { const ends = receiver.createEncodedStreams(); ends.readable.pipeTo(ends.writable).catch(() => {}); }
+      if (this.path === 'e2ee') this.descramble(receiver, 'video');
       this.meet.streamArrived(this.lines.get(transceiver) ?? streams[0]?.id, new MediaStream([track]));
       return;
     }
     if (this.path === 'neteq') { EncodedPlayer.play(receiver); return; }
-    if (this.path === 'e2ee') this.descramble(receiver);
+    if (this.path === 'e2ee') this.descramble(receiver, 'audio');
     this.meet.audioArrived(track);
   }
 
-  descramble(receiver) {
+  /** Pictures are not scrambled; they pass the same worker. */
+  descramble(receiver, kind) {
     this.worker ??= new Worker(this.meet.scriptUrl('/_/meet/e2ee_worker.js'), { name: 'e2ee' });
-    receiver.transform = new RTCRtpScriptTransform(this.worker, { kind: 'audio' });
+    receiver.transform = new RTCRtpScriptTransform(this.worker, { kind });
   }
 
   channel(channel) {

@@ -15,6 +15,7 @@ function descramble(frame, controller) {
   controller.enqueue(frame);
 }
 
-onrtctransform = ({ transformer }) => {
-  transformer.readable.pipeThrough(new TransformStream({ transform: descramble })).pipeTo(transformer.writable).catch(() => {});
+onrtctransform = ({ transformer: { readable, writable, options } }) => {
+  const transform = options.kind === 'audio' ? descramble : (frame, controller) => controller.enqueue(frame);
+  readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable).catch(() => {});
 };

@@ -1,30 +1,39 @@
-// The worklet that stands in for a page's own jitter buffer: plays what the page decoded, after a short run-up.
+// The worklet that stands in for a page's own jitter buffer. Samples stand in a ring at their place in RTP time and are
+// played a fixed time after it, so that gaps keep their length and the delay stays the same for the whole call.
 
-const RUN_UP_SAMPLES = 2880;
+const RUN_UP_SAMPLES = 5760;
+const RATE = 48000;
+const [FIRST, LAST] = [0, 1];
 
 class NetEqProcessor extends AudioWorkletProcessor {
   constructor({ processorOptions: { ring, marks } }) {
     super();
-    Object.assign(this, { ring, marks, read: 0, playing: false, pieces: [], offset: 0, stored: 0 });
-    this.port.onmessage = ({ data }) => { this.pieces.push(data); this.stored += data.length; };
+    this.ring = ring ?? new Float32Array(RATE * 4);
+    this.marks = marks ?? new Int32Array([-1, -1]);
+    this.read = null;
+    this.seen = -1;
+    this.port.onmessage = ({ data: { position, samples } }) => this.store(position, samples);
+  }
+
+  /** Only where memory is not shared: otherwise the page writes the ring itself. */
+  store(position, samples) {
+    for (let n = 0; n < samples.length; n++) this.ring[(position + n) % this.ring.length] = samples[n];
+    this.marks[LAST] = position;
+    if (this.marks[FIRST] < 0) this.marks[FIRST] = position;
   }
 
   process(_, [[out]]) {
-    const available = this.ring ? Atomics.load(this.marks, 0) - this.read : this.stored;
-    if (!this.playing && available >= RUN_UP_SAMPLES) this.playing = true;
-    if (this.playing && available < out.length) this.playing = false;
-    if (!this.playing) { out.fill(0); return true; }
-    if (this.ring) for (let n = 0; n < out.length; n++) out[n] = this.ring[this.read++ % this.ring.length];
-    else this.fromPieces(out);
-    return true;
-  }
-
-  fromPieces(out) {
-    for (let n = 0; n < out.length; n++) {
-      out[n] = this.pieces[0][this.offset++];
-      if (this.offset === this.pieces[0].length) { this.pieces.shift(); this.offset = 0; }
+    const last = Atomics.load(this.marks, LAST);
+    if (last < 0) { out.fill(0); return true; }
+    if (this.read === null) this.read = Atomics.load(this.marks, FIRST) - RUN_UP_SAMPLES;
+    if (last > this.seen && last < this.read) this.read = last - RUN_UP_SAMPLES; // it came too late: wait longer from now on
+    this.seen = last;
+    for (let n = 0; n < out.length; n++, this.read++) {
+      const at = ((this.read % this.ring.length) + this.ring.length) % this.ring.length;
+      out[n] = this.ring[at];
+      this.ring[at] = 0;
     }
-    this.stored -= out.length;
+    return true;
   }
 }
 

@@ -1,7 +1,8 @@
 // Sound that does not come from receivers: Opus frames decoded by the page and played from an AudioWorklet.
 
 const RATE = 48000;
-const RING_SAMPLES = RATE * 2;
+const RING_SAMPLES = RATE * 4;
+const [FIRST, LAST] = [0, 1];
 
 let context = null;
 let ready = null;
@@ -17,7 +18,6 @@ function audio() {
 /** One decoder and one worklet node per stream; samples go through shared memory where the page may have it. */
 class Player {
   constructor() {
-    this.pending = [];
     this.decoder = new AudioDecoder({ output: (data) => this.decoded(data), error: () => this.reset() });
     this.reset();
     audio().then((ctx) => this.connect(ctx));
@@ -31,26 +31,29 @@ class Player {
   connect(ctx) {
     const shared = typeof SharedArrayBuffer !== 'undefined' && crossOriginIsolated;
     this.ring = shared ? new Float32Array(new SharedArrayBuffer(RING_SAMPLES * 4)) : null;
-    this.marks = shared ? new Int32Array(new SharedArrayBuffer(8)) : null;
+    this.marks = shared ? new Int32Array(new SharedArrayBuffer(8)).fill(-1) : null;
     this.node = new AudioWorkletNode(ctx, 'neteq-processor', { outputChannelCount: [1], processorOptions: { ring: this.ring, marks: this.marks } });
     this.node.connect(ctx.destination);
   }
 
   /** @param timestamp RTP time, 48 kHz */
   feed(data, timestamp) {
+    this.base ??= timestamp;
     if (this.decoder.state !== 'configured') return;
-    this.decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: Math.round(timestamp / 48 * 1000), data }));
+    const position = (timestamp - this.base) >>> 0;
+    this.decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: Math.round(position / 48 * 1000), data }));
   }
 
   decoded(data) {
     const samples = new Float32Array(data.numberOfFrames);
     data.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+    const position = Math.round(data.timestamp * 48 / 1000);
     data.close();
     if (!this.node) return;
-    if (!this.ring) { this.node.port.postMessage(samples, [samples.buffer]); return; }
-    let write = Atomics.load(this.marks, 0);
-    for (const sample of samples) this.ring[write++ % RING_SAMPLES] = sample;
-    Atomics.store(this.marks, 0, write);
+    if (!this.ring) { this.node.port.postMessage({ position, samples }, [samples.buffer]); return; }
+    for (let n = 0; n < samples.length; n++) this.ring[(position + n) % RING_SAMPLES] = samples[n];
+    Atomics.store(this.marks, LAST, position);
+    if (Atomics.load(this.marks, FIRST) < 0) Atomics.store(this.marks, FIRST, position);
   }
 }
 
