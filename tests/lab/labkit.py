@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,7 +35,8 @@ window.RTCPeerConnection = class extends Real {
     super({ ...config, encodedInsertableStreams: true });
     this.addEventListener('track', ({ receiver, track }) => {
       const { readable, writable } = receiver.createEncodedStreams();
-      readable.pipeThrough(new TransformStream({ transform(f, c) { note(track.kind, f); c.enqueue(f); } })).pipeTo(writable);
+      const transform = (frame, controller) => { note(track.kind, frame); controller.enqueue(frame); };
+      readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable);
     });
   }
 };
@@ -84,7 +85,7 @@ RECORD = """async (ms) => {
 
 
 def likeness(heard: Pcm, reference: Pcm, piece_s: float = 0.4) -> list[float]:
-    """How well each loud piece of `heard` correlates with its best place in `reference`: players stretch time a little."""
+    """How well each loud piece of `heard` fits its best place in `reference`: players stretch time a little."""
     step = round(48_000 * piece_s)
     pieces = [heard[at : at + step] for at in range(0, len(heard) - step, step)]
     return [_best_match(piece, reference) for piece in pieces if np.abs(piece.astype(int)).mean() > 300]
@@ -97,6 +98,15 @@ def _best_match(piece: Pcm, reference: Pcm) -> float:
     energy = np.concatenate([[0.0], np.cumsum(b**2)])
     window = energy[len(a) : len(a) + len(cross)] - energy[: len(cross)]
     return float(np.max(cross / np.sqrt(np.maximum(window, 1.0) * np.sum(a**2))))
+
+
+async def eventually(holds: Callable[[], Awaitable[object]], timeout_s: float = 10) -> None:
+    """Asks again and again until the answer is true."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 FIND = """(text) => [...document.querySelectorAll('button, [role=button]')].find((b) =>
@@ -142,9 +152,7 @@ class Visitor:
 
     async def until(self, condition: str, timeout_s: float = 10) -> None:
         """Waits until a JavaScript expression is true."""
-        async with asyncio.timeout(timeout_s):
-            while not await self._holds(condition):
-                await asyncio.sleep(LOOK_EVERY_S)
+        await eventually(lambda: self._holds(condition), timeout_s)
 
     async def _holds(self, condition: str) -> bool:
         try:

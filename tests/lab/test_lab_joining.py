@@ -1,6 +1,5 @@
 """The replica's way into the call: its screens, its texts, and what the room notes of them."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -75,19 +74,15 @@ async def test_pages_that_lead_away_end_on_another_host() -> None:
     async with Lab() as lab, browser_for(lab) as browser:
         for scenario, host in (("sign_in_redirect", "accounts.google.com"), ("redirect_away", "workspace.google.com")):
             v = await visit(browser, await lab.open_room(empty_room(scenario=scenario)))
-            async with asyncio.timeout(10):
-                while host not in v.page.url:
-                    await asyncio.sleep(0.1)
+            await v.until(f"location.host === '{host}'")
             await v.page.close()
 
 
 async def test_a_code_without_a_room_is_not_found() -> None:
     async with Lab() as lab, browser_for(lab) as browser:
-        page = await browser.new_page()
-        await page.goto("https://meet.google.com/zzz-zzzz-zzz", wait_until="load")
-        async with asyncio.timeout(10):
-            while "Check your meeting code" not in await page.evaluate("document.body.innerText"):
-                await asyncio.sleep(0.1)
+        v = await visit(browser, await lab.open_room(empty_room()))
+        await v.page.goto("https://meet.google.com/zzz-zzzz-zzz")
+        await v.until_text("Check your meeting code")
 
 
 async def test_what_follows_the_join_request_is_shown() -> None:
@@ -183,10 +178,11 @@ async def test_the_page_runs_under_a_strict_policy() -> None:
         )
         with pytest.raises(Exception, match="TrustedScript"):
             await v.page.evaluate(inline)
-        with pytest.raises(Exception, match="TrustedHTML|TrustedScript"):
+        with pytest.raises(Exception, match=r"TrustedHTML|TrustedScript"):
             await v.page.evaluate("document.body.innerHTML = '<b>x</b>'")
         violated = (
-            "new Promise((done) => { document.addEventListener('securitypolicyviolation', (e) => done(e.violatedDirective));"
+            "new Promise((done) => {"
+            " document.addEventListener('securitypolicyviolation', (e) => done(e.violatedDirective));"
             " try { new WebSocket('ws://127.0.0.1:9'); } catch {} setTimeout(() => done(null), 3000); })"
         )
         assert await v.page.evaluate(violated) == "connect-src"
@@ -252,7 +248,7 @@ async def test_the_host_acts_by_hand() -> None:
 
 async def test_dialogs_and_variants_in_the_call_are_in_the_page() -> None:
     shown = {
-        "recording_consent": "!!document.querySelector('div[aria-modal=true][role=dialog] [data-mdc-dialog-action=ok]')",
+        "recording_consent": "!!document.querySelector('[aria-modal=true][role=dialog] [data-mdc-dialog-action=ok]')",
         "others_may_see": "document.body.innerText.includes('Others may see your video differently')",
         "gemini_pill": "document.querySelector('.pill').innerText === 'Gemini is taking notes'",
         "alert_toast": "!!document.querySelector('[role=alert]')",
