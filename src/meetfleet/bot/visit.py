@@ -79,7 +79,7 @@ class Visit:
             self._stay.observe(Seen(screen))
             if screen.kind not in self._pictured and screen.kind in _WORTH_A_PICTURE:
                 self._pictured.add(screen.kind)
-                self._album.wish(in_call=screen.kind is ScreenKind.IN_CALL)
+                self._album.wish()
             if self._stay.state in IN_MEETING:
                 await self._take_part()
                 await self.adapter.attend(screen)

@@ -142,6 +142,25 @@ def test_a_screen_that_ends_a_call(kind: ScreenKind, reason: EndReason) -> None:
     assert stay.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "after_s", "reason"),
+    [
+        (ScreenKind.GREEN_ROOM, 15, EndReason.NETWORK_LOSS),
+        (ScreenKind.WAITING_ROOM, 120, EndReason.BOT_REMOVED),
+    ],
+)
+def test_a_page_that_falls_back_to_before_the_call_is_given_time_to_return(
+    kind: ScreenKind, after_s: float, reason: EndReason
+) -> None:
+    stay = Stay(Timeouts())
+    stay.enter_call()
+    stay.in_call(70, sound=True)
+    stay.see(kind, after_s - 1)
+    assert stay.reason is None
+    stay.see(kind, 2)
+    assert stay.reason is reason
+
+
 def test_removed_before_a_minute_is_recorded_is_too_early() -> None:
     stay = Stay()
     stay.enter_call()
