@@ -23,7 +23,8 @@ from meetfleet.artifacts.video.render import RenderOptions, growing_path, render
 from meetfleet.artifacts.video.resolution import Resolution
 from meetfleet.artifacts.video.spans import Span
 from meetfleet.artifacts.video.timeline import Timeline
-from meetfleet.domain.errors import MediaError, TapeError
+from meetfleet.artifacts.video.worker import Job
+from meetfleet.domain.errors import InvalidRequest, MediaError, TapeError
 from meetfleet.tape.records import Participant, Roster, SourceRef
 
 ANN = Participant("ann", "Ann", sources=(SourceRef("video", stream_id="stream-0"),))
@@ -266,12 +267,28 @@ def test_a_killed_worker_leaves_no_half_file_under_the_final_name(tape: Path, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["timeline.json", "video.mp4"]
 
 
+def test_the_worker_answers_a_failure_with_its_code(tmp_path: Path) -> None:
+    told, _ = start(json.dumps({"tape_dir": str(tmp_path), "out_path": str(tmp_path / "v.mp4")})).communicate(
+        timeout=60
+    )
+    error = json.loads(told)["error"]
+    assert (error["code"], error["retryable"]) == ("no_tape", False)
+
+
 @pytest.mark.parametrize(
-    ("changes", "code"),
-    [({"layout": "mosaic"}, "bad_job"), ({"tape_dir": "/nowhere"}, "no_tape"), ({"timeline": "/no"}, "no_timeline")],
+    "changes", [{"layout": "mosaic"}, {"resolution": "8k"}, {"max_fps": "fast"}, {"tape_dir": None}]
 )
-def test_a_bad_job_is_answered_with_its_code(tape: Path, tmp_path: Path, changes: dict[str, str], code: str) -> None:
-    worker = start(job(tape, tmp_path / "video.mp4", **changes))
-    told, _ = worker.communicate(timeout=60)
-    assert worker.returncode == 1
-    assert json.loads(told)["error"]["code"] == code
+def test_a_bad_job_is_refused(tape: Path, tmp_path: Path, changes: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Job.from_json(job(tape, tmp_path / "video.mp4", **changes))
+    assert refused.value.code == "bad_job"
+    with pytest.raises(InvalidRequest):
+        Job.from_json("[]")
+
+
+@pytest.mark.parametrize("text", ["{}", "[", '{"recorded": [[1]], "turns": []}'])
+def test_an_unreadable_time_line_is_refused(tape: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "timeline.json").write_text(text)
+    with pytest.raises(MediaError) as refused:
+        render_video(tape, tmp_path / "video.mp4", options=OPTIONS)
+    assert refused.value.code == "no_timeline"

@@ -8,10 +8,11 @@ JOB is one JSON object, as an argument or on the first line of standard input:
 Only the first two are needed; the time line and the sound are found beside `out_path`, or built from the tape.
 
 It prints one JSON object a line: {"progress": 0..1, "seconds_done": s}, and at the end {"done": {...}} with exit code
-0 or {"error": {"code": ..., "message": ...}} with exit code 1. SIGTERM and SIGINT stop it with 143 and leave no file
+0 or {"error": {"code", "message", "retryable"}} with exit code 1. SIGTERM and SIGINT stop it with 143 and leave no file
 behind. Run again, it starts anew and gives the same file.
 """
 
+import errno
 import json
 import os
 import signal
@@ -99,11 +100,10 @@ def main(arguments: list[str]) -> int:
         os.nice(job.nice)
         result = run(job)
     except MeetfleetError as error:
-        _print({"error": {"code": error.code, "message": error.message}})
-        return 1
+        return _fail(error.code, error.message, retryable=error.retryable)
     except OSError as error:
-        _print({"error": {"code": "disk", "message": error.strerror or str(error)}})
-        return 1
+        code = "disk_full" if error.errno == errno.ENOSPC else "disk"
+        return _fail(code, error.strerror or str(error), retryable=True)
     _print({"done": _told(result)})
     return 0
 
@@ -123,6 +123,11 @@ class _Teller:
 def _told(result: VideoResult) -> dict[str, object]:
     size = {"width": result.size.width, "height": result.size.height}
     return {**asdict(result), "path": str(result.path), "size": size}
+
+
+def _fail(code: str, message: str, *, retryable: bool) -> int:
+    _print({"error": {"code": code, "message": message, "retryable": retryable}})
+    return 1
 
 
 def _print(line: dict[str, object]) -> None:
