@@ -20,6 +20,7 @@ from meetfleet.tape.records import (
     Caption,
     CaptureSpan,
     ChatMessage,
+    JsonRecord,
     Roster,
     Screenshot,
     Speaking,
@@ -145,6 +146,7 @@ class LiveBuild:
 
     def _push(self, message: Message) -> None:
         if not isinstance(message, TapeFrames):
+            self._introduce(message.record)
             self._merge.push(message.at_ns, message.record)
         elif message.kind is FrameKind.AUDIO:
             for frame in message.frames:
@@ -154,6 +156,12 @@ class LiveBuild:
             self._merge.push(first_ns, Batch(message.track_id, first_ns, last_ns))
         for at_ns, event in self._merge.release():
             self._see(at_ns, event)
+
+    def _introduce(self, record: JsonRecord | Screenshot) -> None:
+        """A new track's info stands before its frames on the tape, but may carry a later time than the first one."""
+        sound = self.sound
+        if isinstance(record, TrackInfo) and sound is not None and sound.track(record.track_id) is None:
+            sound.see_track(record)
 
     def _end_take(self, following: int) -> None:
         if not self.takes or self.sound is None:

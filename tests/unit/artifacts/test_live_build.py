@@ -1,7 +1,9 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,12 +13,13 @@ from meetfleet.artifacts.live import LiveBuild, build
 from meetfleet.artifacts.manifest import read_manifest
 from meetfleet.artifacts.ogg import read_packets
 from meetfleet.artifacts.opus import is_filler
-from meetfleet.tape.records import ScreenSeen, StateSeen
+from meetfleet.tape.records import ScreenSeen, StateSeen, TrackInfo
 from meetfleet.tape.tape import Tape
 from meetfleet.tape.writer import TapeWriter
 from meetfleet.testing.meeting_tape import MadeTape, MeetingScript, Utterance, damaged, make_tape, turns
 from meetfleet.testing.sound import measure_shifts_ms, read_sound
-from meetfleet.testing.tapes import START_NS, HandClock, meta
+from meetfleet.testing.speech import opus_packets, speech
+from meetfleet.testing.tapes import START_NS, HandClock, audio_frame, meta
 
 SHORT = (Utterance(0, 0.5, 2.0), Utterance(1, 2.6, 4.6), Utterance(0, 5.5, 7.0), Utterance(2, 6.4, 8.1))
 
@@ -220,3 +223,24 @@ def test_a_rejoined_bot_keeps_one_time_line_and_one_file_for_each_person(tmp_pat
     assert diarization_error(truth, guessed(tmp_path / "out")).rate < 0.015
     assert [f.name for f in manifest.files if f.kind == "speaker_audio"] == ["audio/1-ada.ogg", "audio/2-grace.ogg"]
     assert [p.user_id for p in manifest.participants] == [1, 2, 3]
+
+
+def test_sound_that_is_older_than_the_announcement_of_its_track_is_kept(tmp_path: Path) -> None:
+    clock = HandClock()
+    writer = TapeWriter(tmp_path / "tape", meta(), clock)
+    start_ns = clock.ns
+    writer.append(StateSeen("recording"), start_ns)
+    info = TrackInfo(0, "audio", "opus", 48_000)
+    writer.write_track(info, start_ns + 300_000_000)
+    packets = opus_packets(speech(2.0, 0))
+    frames = [
+        replace(audio_frame(n, arrival_ns=start_ns + n * 20_000_000, payload=packet), track_id=0)
+        for n, packet in enumerate(packets)
+    ]
+    writer.append_frames(0, frames)
+    clock.advance(3)
+    writer.close()
+    manifest = build(tmp_path / "tape", tmp_path / "out")
+    assert manifest.quality.broken_packets == 0
+    heard = read_sound(tmp_path / "out" / "output.flac")
+    assert np.abs(heard[: 48_000 // 4].astype(float)).max() > 500
