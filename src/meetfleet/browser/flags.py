@@ -52,8 +52,13 @@ MEDIA = (
 )
 """Sound starts without a click; devices are granted without a question; containers have a tiny /dev/shm."""
 
-LEAN: tuple[str, ...] = ()
-"""What the measurements in docs/capture.md show to save memory or processor time."""
+LEAN = (
+    "--no-startup-window",
+    "--in-process-gpu",
+    "--enable-features=NetworkServiceInProcess2",
+    "--disable-features=AudioServiceOutOfProcess,SpareRendererForSitePerProcess",
+)
+"""Half the processes and 100 MB less of them. The measurements are in docs/capture.md."""
 
 OFF_FEATURES = (
     "Translate",
@@ -62,6 +67,7 @@ OFF_FEATURES = (
     "InterestFeedContentSuggestions",
     "GlobalMediaControls",
 )
+"""Services that a bot's page has no use for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +134,7 @@ def command_line(options: BrowserOptions, profile: Path) -> list[str]:
         args.append("--no-sandbox")
     if options.host_rules:
         args.append(f"--host-resolver-rules={options.host_rules}")
-    return [
-        *_merged_features([*args, f"--disable-features={','.join(OFF_FEATURES)}", *options.extra_args]),
-        "about:blank",
-    ]
+    return _merged_features([*args, f"--disable-features={','.join(OFF_FEATURES)}", *options.extra_args])
 
 
 def site_identity(version: str, user_agent: str, lang: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ PROFILE = Path("/profile")
 def test_the_browser_is_driven_over_a_pipe_with_its_own_profile() -> None:
     line = command_line(BrowserOptions(), PROFILE)
     assert "--remote-debugging-pipe" in line
+    assert "--in-process-gpu" in line
     assert "--user-data-dir=/profile" in line
     assert not any("--remote-debugging-port" in arg for arg in line)
 
@@ -28,8 +29,9 @@ def test_switches_that_turn_features_off_are_merged_into_one() -> None:
     line = command_line(BrowserOptions(extra_args=("--disable-features=Mine", "--enable-features=A,B")), PROFILE)
     off = [arg for arg in line if arg.startswith("--disable-features=")]
     assert len(off) == 1
-    assert {"Mine", "Translate"} <= set(off[0].partition("=")[2].split(","))
-    assert "--enable-features=A,B" in line
+    assert {"Mine", "Translate", "AudioServiceOutOfProcess"} <= set(off[0].partition("=")[2].split(","))
+    on = next(arg for arg in line if arg.startswith("--enable-features="))
+    assert {"A", "B", "NetworkServiceInProcess2"} <= set(on.partition("=")[2].split(","))
 
 
 def test_hosts_can_be_mapped_to_the_lab() -> None:
