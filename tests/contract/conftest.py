@@ -2,11 +2,12 @@
 
 import pytest
 import structlog
+from official_sdk import node, sdk_of
 from v2_schemas import published, v2_schemas
 from v2_served import served
 from v2_world import api
 
-__all__ = ["api", "published", "quiet_logs", "served", "v2_schemas"]
+__all__ = ["api", "node", "published", "quiet_logs", "sdk_of", "served", "v2_schemas"]
 
 
 @pytest.fixture(scope="session", autouse=True)

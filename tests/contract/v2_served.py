@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from uuid import UUID
 
 import pytest
@@ -21,14 +21,15 @@ class Served:
     """
 
     def __init__(self, database_url: str) -> None:
-        self.key, self.bot_ids = asyncio.run(self._prepare(database_url))
+        self._database_url = database_url
+        self.key, self.sending_key, self.bot_ids = asyncio.run(self._prepare(database_url))
         self._database = Database(database_url, pool_size=5)
         api = V2World(self._database, NoJudge())
         config = uvicorn.Config(api.app, port=0, log_level="error", timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run)
 
-    async def _prepare(self, database_url: str) -> tuple[str, list[UUID]]:
+    async def _prepare(self, database_url: str) -> tuple[str, str, list[UUID]]:
         database = Database(database_url, pool_size=2)
         api = await V2World(database, NoJudge()).start()
         bot_ids = [await api.create() for _ in range(3)]
@@ -36,7 +37,19 @@ class Served:
         await api.finish(bot_ids[2], {"output.flac": b"sound"})
         await api.client.aclose()
         await database.close()
-        return api.key, bot_ids
+        return api.key, api.sending_key, bot_ids
+
+    def act(self, deed: Callable[[V2World], Awaitable[None]]) -> None:
+        """Moves bots behind the server's back, as the control plane would."""
+
+        async def alone() -> None:
+            database = Database(self._database_url, pool_size=2)
+            api = V2World(database, NoJudge())
+            await deed(api)
+            await api.client.aclose()
+            await database.close()
+
+        asyncio.run(alone())
 
     def _run(self) -> None:
         async def serve() -> None:
