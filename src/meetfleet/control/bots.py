@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.control.admission import Admission
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
@@ -24,9 +25,6 @@ from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.tables import ArtifactRow, BotEventRow, BotRow, CommandRow, ParticipantRow, TeamRow
 from meetfleet.store.times import utc
 from meetfleet.store.wakeups import wake
-
-DEDUPLICATION_WINDOW = timedelta(minutes=5)
-"""Source: contract.md 9.4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +74,17 @@ class Bots:
         self._queue = queue
         self._objects = objects
         self._clock = clock
+        self._admission = Admission(clock)
 
     async def create(self, team: TeamRow, new: NewBot) -> BotRow:
         """Stores a queued bot and its dispatch job.
 
         Raises:
-            Conflict: `bot_already_exists`, if it was to be the only one in the meeting and is not.
+            Refusal: the team's plan, tokens or another bot in the meeting do not let it run.
         """
         async with self._database.transaction() as session:
-            if not new.allow_multiple_bots:
-                await self._refuse_second(session, team, new.meeting.url)
             bot = await BotRepository(session).add(_row(team, new, self._now()))
+            await self._admission.check(session, team, bot)
             event = await self._lifecycle.record(session, bot, at=bot.created_at, cause="request")
             await self._lifecycle.announce(session, bot, event)
             await self._queue.enqueue(session, Job.DISPATCH, bot.id, once=True)
@@ -200,15 +198,6 @@ class Bots:
         await BotRepository(session).add_command(command)
         await wake(session, bot.id)
         return command
-
-    async def _refuse_second(self, session: AsyncSession, team: TeamRow, meeting_url: str) -> None:
-        bots = BotRepository(session)
-        await bots.lock_meeting(team.id, meeting_url)
-        other = await bots.deduplicating(team.id, meeting_url, self._now() - DEDUPLICATION_WINDOW)
-        if other is not None:
-            raise Conflict(
-                f"Bot '{other.id}' was sent to this meeting less than five minutes ago.", code="bot_already_exists"
-            )
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())

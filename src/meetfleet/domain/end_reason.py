@@ -74,6 +74,7 @@ class EndReason(StrEnum):
     INSUFFICIENT_TOKENS = "insufficient_tokens"
     DAILY_BOT_CAP_REACHED = "daily_bot_cap_reached"
     BOT_ALREADY_EXISTS = "bot_already_exists"
+    BYOK_NOT_ENABLED = "byok_not_enabled"
 
     @cached_property
     def projection(self) -> Projection:
@@ -259,5 +260,10 @@ _PROJECTIONS: dict[EndReason, Projection] = {
     EndReason.BOT_ALREADY_EXISTS: Projection(
         "BOT_ALREADY_EXISTS",
         "Another bot was already sent to this meeting.",
+    ),
+    EndReason.BYOK_NOT_ENABLED: Projection(
+        "INTERNAL_ERROR",
+        "The team's plan no longer allowed transcription with its own key when the bot was due.",
+        "quota_exceeded",
     ),
 }

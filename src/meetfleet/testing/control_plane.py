@@ -80,8 +80,8 @@ class ControlPlane:
             database, self.lifecycle, self.launcher, self.link, self.objects, self.assembler, self.clock
         )
 
-    async def new_team(self) -> TeamRow:
-        team = TeamRow(name="people")
+    async def new_team(self, **changes: Any) -> TeamRow:
+        team = TeamRow(name="people", **changes)
         async with self.database.transaction() as session:
             session.add(team)
         return team

@@ -195,9 +195,11 @@ _CODES = {
     "bot_not_found": "FST_ERR_BOT_NOT_FOUND_BY_ID",
     "bot_already_exists": "FST_ERR_BOT_ALREADY_EXISTS",
     "bot_status": "FST_ERR_BOT_STATUS",
+    "byok_transcription_not_enabled_on_plan": "FST_ERR_BYOK_TRANSCRIPTION_NOT_ENABLED_ON_PLAN",
     "callback_not_configured": "FST_ERR_CALLBACK_NOT_CONFIGURED",
     "chat_disabled": "FST_ERR_CHAT_DISABLED",
     "daily_bot_cap_reached": "FST_ERR_DAILY_BOT_CAP_REACHED",
+    "insufficient_tokens": "FST_ERR_INSUFFICIENT_TOKENS",
     "send_chat_message_failed": "FST_ERR_SEND_CHAT_MESSAGE_FAILED",
 }
 _CODES_BY_HTTP_STATUS = {

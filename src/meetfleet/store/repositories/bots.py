@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.dialects.standing import Standing
@@ -65,20 +67,48 @@ class BotRepository:
         columns = (BotRow.created_at, BotRow.id)
         return await fetch_page(self._session, query, columns, request, lambda b: Position(b.created_at, b.id))
 
-    async def lock_meeting(self, team_id: UUID, meeting_url: str) -> None:
-        """Held to the end of the transaction: creations for one meeting of one team happen one after the other."""
+    async def lock_creation(self, team_id: UUID) -> None:
+        """Held to the end of the transaction: a team's bots are counted and created one after the other."""
         await self._session.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"{team_id} {meeting_url}"}
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 3))"), {"key": str(team_id)}
         )
 
-    async def deduplicating(self, team_id: UUID, meeting_url: str, since: datetime) -> BotRow | None:
-        """The newest bot that was to be the only one in this meeting, created since."""
+    async def created_before(self, bot: BotRow, *, count: int, since: datetime) -> datetime | None:
+        """When the last but `count` of a team's bots was created, this one not counted; None if not since then."""
+        query = select(BotRow.created_at).where(
+            BotRow.team_id == bot.team_id, BotRow.created_at > since, BotRow.id != bot.id
+        )
+        return await self._session.scalar(query.order_by(BotRow.created_at.desc()).offset(count - 1).limit(1))
+
+    async def lock_meeting(self, team_id: UUID, meeting_url: str, patience_s: float) -> bool:
+        """Held to the end of the transaction: creations for one meeting of one team happen one after the other.
+
+        Returns:
+            False if somebody has held it for longer than `patience_s`.
+        """
+        patience_ms = round(patience_s * 1000)
+        try:
+            async with self._session.begin_nested():
+                await self._session.execute(text(f"SET LOCAL lock_timeout TO {patience_ms}"))
+                await self._session.execute(
+                    text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": f"{team_id} {meeting_url}"}
+                )
+                await self._session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+        except OperationalError as error:
+            if isinstance(error.orig, LockNotAvailable):
+                return False
+            raise
+        return True
+
+    async def deduplicating(self, bot: BotRow, since: datetime) -> BotRow | None:
+        """The newest other bot that was to be the only one in this bot's meeting, created since."""
         query = select(BotRow).where(
-            BotRow.team_id == team_id,
-            BotRow.meeting_url == meeting_url,
+            BotRow.team_id == bot.team_id,
+            BotRow.meeting_url == bot.meeting_url,
             BotRow.allow_multiple_bots.is_(False),
             BotRow.created_at > since,
             BotRow.state != BotState.CANCELLED,
+            BotRow.id != bot.id,
         )
         return await self._session.scalar(query.order_by(BotRow.created_at.desc()).limit(1))
 

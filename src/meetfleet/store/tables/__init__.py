@@ -5,6 +5,7 @@ from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, EventKi
 from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
+from meetfleet.store.tables.tokens import EntryKind, TokenAccountRow, TokenEntryRow
 
 __all__ = [
     "ApiKeyRow",
@@ -17,6 +18,7 @@ __all__ = [
     "ChatMessageRow",
     "CommandRow",
     "EndpointRow",
+    "EntryKind",
     "EventKind",
     "LinkCursorRow",
     "MessageRow",
@@ -25,4 +27,6 @@ __all__ = [
     "Permissions",
     "SegmentRow",
     "TeamRow",
+    "TokenAccountRow",
+    "TokenEntryRow",
 ]

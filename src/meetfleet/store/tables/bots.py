@@ -31,6 +31,7 @@ class BotRow(Base):
         last_command_seq: Number of the newest row in `commands`.
         cpu_s, memory_bytes: What the bot and its browser have used, and use now, by its own account.
         peak_memory_bytes: The most that any heartbeat told.
+        tokens: What the bot cost, by kind and in all; None until something was charged.
         cpu_cores: Processor time per second lately; `measured_at` is when.
     """
 
@@ -89,6 +90,7 @@ class BotRow(Base):
     measured_at: Mapped[datetime | None]
     artifacts_deleted_at: Mapped[datetime | None]
     manifest: Mapped[dict[str, Any] | None]
+    tokens: Mapped[dict[str, Any] | None]
 
 
 class EventKind(StrEnum):

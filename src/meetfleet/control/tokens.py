@@ -1,0 +1,79 @@
+"""Tokens of teams: how many there are, and how more are given."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from meetfleet.domain.clock import Clock
+from meetfleet.domain.errors import InvalidRequest
+from meetfleet.domain.usage import RESERVATION, exact
+from meetfleet.store.database import Database
+from meetfleet.store.repositories.tokens import TokenRepository
+from meetfleet.store.tables import EntryKind, TeamRow, TokenAccountRow, TokenEntryRow
+from meetfleet.store.times import utc
+
+LOW_TOKENS = Decimal(5)
+"""Below this a balance counts as low: five hours of recording."""
+GRANT_MAX = Decimal(1_000_000)
+
+
+class Standing(StrEnum):
+    """How a team is off. With `empty`, no further bot runs if its plan is billed."""
+
+    OK = "ok"
+    LOW = "low"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a team has.
+
+    Attributes:
+        available: What further bots can be run with; below zero when bots under way needed more than there was.
+        reserved: What is set aside for bots under way.
+    """
+
+    available: Decimal
+    reserved: Decimal
+
+    @property
+    def standing(self) -> Standing:
+        if self.available < RESERVATION:
+            return Standing.EMPTY
+        return Standing.LOW if self.available < LOW_TOKENS else Standing.OK
+
+
+class Tokens:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def grant(self, team: TeamRow, amount: Decimal, reason: str) -> Balance:
+        """Gives tokens to a team, or, with a negative amount, takes some back.
+
+        Raises:
+            InvalidRequest: `invalid_grant`, nothing, far too much, or more than four decimals.
+        """
+        if not amount.is_finite() or amount == 0 or abs(amount) > GRANT_MAX or amount != exact(amount):
+            raise InvalidRequest(
+                f"A grant is a number of tokens up to {GRANT_MAX:,}, with at most 4 decimals, and not 0.",
+                code="invalid_grant",
+            )
+        async with self._database.transaction() as session:
+            tokens, now = TokenRepository(session), self._now()
+            entry = TokenEntryRow(team_id=team.id, kind=EntryKind.GRANT, amount=amount, reason=reason, at=now)
+            await tokens.post(team.id, [entry], now)
+            return _balance(await tokens.account(team.id))
+
+    async def balance(self, team: TeamRow) -> Balance:
+        async with self._database.transaction() as session:
+            return _balance(await TokenRepository(session).account(team.id))
+
+    def _now(self) -> datetime:
+        return utc(self._clock.now_ns())
+
+
+def _balance(account: TokenAccountRow) -> Balance:
+    return Balance(account.available, account.reserved)

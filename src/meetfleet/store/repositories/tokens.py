@@ -1,0 +1,61 @@
+"""Queries on tokens: an account is only ever changed together with the entries that explain the change."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from meetfleet.store.tables import EntryKind, TokenAccountRow, TokenEntryRow
+
+_RESERVING = (EntryKind.RESERVE, EntryKind.RELEASE)
+
+
+class TokenRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def account(self, team_id: UUID, *, lock: bool = False) -> TokenAccountRow:
+        """What a team has; an empty account, not stored, before its first entry.
+
+        Args:
+            lock: Held to the end of the transaction: nobody else changes the account. An account that is not there yet
+                cannot be locked, but it has nothing to take either.
+        """
+        query = select(TokenAccountRow).where(TokenAccountRow.team_id == team_id)
+        if lock:
+            query = query.with_for_update()
+        found = await self._session.scalar(query.execution_options(populate_existing=True))
+        return found or TokenAccountRow(team_id=team_id, available=Decimal(0), reserved=Decimal(0))
+
+    async def post(self, team_id: UUID, entries: Sequence[TokenEntryRow], at: datetime) -> Decimal:
+        """Writes entries of one team and changes its account by them; says what is available now."""
+        self._session.add_all(entries)
+        await self._session.flush()
+        added = sum((entry.amount for entry in entries), Decimal(0))
+        reserved = -sum((entry.amount for entry in entries if entry.kind in _RESERVING), Decimal(0))
+        change = insert(TokenAccountRow).values(team_id=team_id, available=added, reserved=reserved, updated_at=at)
+        change = change.on_conflict_do_update(
+            index_elements=[TokenAccountRow.team_id],
+            set_={
+                "available": TokenAccountRow.available + change.excluded.available,
+                "reserved": TokenAccountRow.reserved + change.excluded.reserved,
+                "updated_at": change.excluded.updated_at,
+            },
+        )
+        return (await self._session.execute(change.returning(TokenAccountRow.available))).scalar_one()
+
+    async def of_bot(self, bot_id: UUID) -> Sequence[TokenEntryRow]:
+        """All entries of one bot, oldest first."""
+        query = select(TokenEntryRow).where(TokenEntryRow.bot_id == bot_id)
+        return (await self._session.scalars(query.order_by(TokenEntryRow.at, TokenEntryRow.id))).all()
+
+    async def of_team(self, team_id: UUID, since: datetime | None = None) -> Sequence[TokenEntryRow]:
+        """A team's entries, oldest first."""
+        query = select(TokenEntryRow).where(TokenEntryRow.team_id == team_id)
+        if since is not None:
+            query = query.where(TokenEntryRow.at >= since)
+        return (await self._session.scalars(query.order_by(TokenEntryRow.at, TokenEntryRow.id))).all()
