@@ -22,6 +22,7 @@ from meetfleet.browser.probe import Probe, ProbeOptions
 from meetfleet.domain.clock import SystemClock
 from meetfleet.tape.frame import EncodedFrame
 from meetfleet.tape.records import CaptureSpan, TrackInfo
+from meetfleet.testing.sound import read_sound
 
 FOLDER = Path(__file__).with_name("loopback")
 RATE_HZ = 48_000
@@ -108,8 +109,11 @@ def synthesise(folder: Path) -> Path:
     flite = shutil.which("flite")
     assert flite, "flite is needed: run script/setup"
     subprocess.run([flite, "-voice", "slt", "-t", WORDS, "-o", str(raw)], check=True)
-    quiet = ("ffmpeg", "-v", "error", "-y", "-i", str(raw), "-ar", str(RATE_HZ), "-ac", "1", str(speech))
-    subprocess.run(quiet, check=True)
+    with wave.open(str(speech), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(read_sound(raw).tobytes())
     return speech
 
 
