@@ -10,6 +10,9 @@ from uuid import UUID
 import structlog
 from fastapi import FastAPI
 
+from meetfleet.api.admin.app import PREFIX as ADMIN_PREFIX
+from meetfleet.api.admin.app import admin_app
+from meetfleet.api.admin.services import AdminServices
 from meetfleet.api.auth import KeyGate
 from meetfleet.api.docs_page import docs_router
 from meetfleet.api.edge import Edge
@@ -21,6 +24,7 @@ from meetfleet.api.recordings import RecordingSource
 from meetfleet.api.v2.router import v2_router
 from meetfleet.api.v2.services import V2Services
 from meetfleet.background import Background
+from meetfleet.control.access import Access
 from meetfleet.control.assembler import Assembler
 from meetfleet.control.assembly import Assembly
 from meetfleet.control.dispatch import Dispatcher, Site
@@ -133,6 +137,7 @@ class App(Foundation):
         api.include_router(docs_router())
         api.include_router(link_router(self.link))
         api.include_router(v2_router(self._v2_services()))
+        api.mount(ADMIN_PREFIX, admin_app(self._admin_services()))
         recordings = RecordingSource(self.objects, self.rendering, self.clock)
         api.include_router(files_router(recordings, self.objects, self.signer))
         return api
@@ -148,6 +153,9 @@ class App(Foundation):
             box=self.secrets,
             clock=self.clock,
         )
+
+    def _admin_services(self) -> AdminServices:
+        return AdminServices(access=Access(self.keys, self.teams, self.settings.admin_key), keys=self.keys)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[FirstStart]:

@@ -109,6 +109,12 @@ class Settings:
         secret=True,
         shown="a random one, printed once",
     )
+    admin_key: str | None = _setting(
+        "An admin key of your choice, 16 or more characters; others are made with `meetfleet keys create --admin`.",
+        None,
+        secret=True,
+        shown="none",
+    )
     database_url: str | None = _setting(
         "PostgreSQL to use instead of the embedded one, such as `postgresql://user:password@host/name`.",
         None,
@@ -160,12 +166,14 @@ class Settings:
         """Reads `MEETFLEET_*`; an empty variable counts as not set.
 
         Raises:
-            SettingsError: a value cannot be read, or a secret key is too short.
+            SettingsError: a value cannot be read, or a secret or admin key is too short.
         """
         values = {f.name: _read(f.metadata, f.name, environ) for f in fields(cls) if environ.get(_variable(f.name))}
         settings = cls(**values)
         if settings.secret_key is not None and len(settings.secret_key) < 32:
             raise SettingsError(f"{PREFIX}SECRET_KEY is shorter than 32 characters.")
+        if settings.admin_key is not None and len(settings.admin_key) < 16:
+            raise SettingsError(f"{PREFIX}ADMIN_KEY is shorter than 16 characters.")
         return settings
 
     @property

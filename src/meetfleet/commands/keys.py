@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from meetfleet.commands.session import run
+from meetfleet.control.keys import ADMIN_PREFIX
 from meetfleet.foundation import Foundation
 from meetfleet.store.tables import Permissions, TeamRow
 
@@ -16,12 +17,16 @@ app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for, at most 50 characters.")],
-    permissions: Annotated[Permissions, typer.Option(help="`sending` may only create bots.")] = Permissions.FULL,
+    permissions: Annotated[
+        Permissions, typer.Option(help="`sending` may only create bots; `admin` manages the server.")
+    ] = Permissions.FULL,
+    admin: Annotated[bool, typer.Option("--admin", help="The same as `--permissions admin`.")] = False,
 ) -> None:
     """Make a key and print it. It cannot be shown again."""
 
     async def work(foundation: Foundation, team: TeamRow) -> str:
-        return (await foundation.keys.create(team, name, permissions))[1]
+        wanted = Permissions.ADMIN if admin else permissions
+        return (await foundation.keys.create(None if wanted is Permissions.ADMIN else team, name, wanted))[1]
 
     typer.echo(run(work))
 
@@ -32,7 +37,7 @@ def list_keys() -> None:
 
     async def work(foundation: Foundation, team: TeamRow) -> Table:
         table = Table("Key", "Name", "May", "Made", "Last used", Column("Id", no_wrap=True), box=None, pad_edge=False)
-        for key in await foundation.keys.list(team):
+        for key in [*await foundation.keys.list(team), *await foundation.keys.list(None)]:
             used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
             may = "revoked" if key.revoked_at else key.permissions.value
             table.add_row(f"{key.prefix}…", key.name, may, f"{key.created_at:%Y-%m-%d %H:%M}", used, str(key.id))
@@ -46,6 +51,12 @@ def revoke(key: Annotated[str, typer.Argument(help="Its first letters, or its id
     """Make a key unknown, from this moment."""
 
     async def work(foundation: Foundation, team: TeamRow) -> str:
-        return (await foundation.keys.revoke(team, key.removesuffix("…"))).name
+        wanted = key.removesuffix("…")
+        owner = None if wanted in await _admin_keys(foundation) or wanted.startswith(ADMIN_PREFIX) else team
+        return (await foundation.keys.revoke(owner, wanted)).name
 
     typer.echo(f"Revoked '{run(work)}'.")
+
+
+async def _admin_keys(foundation: Foundation) -> set[str]:
+    return {str(key.id) for key in await foundation.keys.list(None)}

@@ -5,19 +5,22 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
 from meetfleet.store.database import Database
+from meetfleet.store.paging import Page, PageRequest
 from meetfleet.store.repositories.teams import KeyRepository, TeamRepository
 from meetfleet.store.tables import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.times import utc
 
 KEY_PREFIX = "mf_live_"
+ADMIN_PREFIX = "mf_admin_"
 NAME_MAX_CHARS = 50
-_SHOWN_CHARS = len(KEY_PREFIX) + 6
+_SHOWN_RANDOM_CHARS = 6
 _CHOSEN_MIN_CHARS = 16
 
 
@@ -33,13 +36,34 @@ class Caller:
         return self.key.permissions is Permissions.FULL
 
 
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """A known key and whose it is; an admin key is no team's."""
+
+    key: ApiKeyRow
+    team: TeamRow | None
+
+
 class Keys:
+    """A team of None stands for the server itself, whose keys are the admin keys."""
+
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def authenticate(self, text: str | None) -> Caller:
-        """Who holds this key.
+        """Which team calls with this key.
+
+        Raises:
+            Unauthenticated: `invalid_api_key`, if it is missing, unknown or revoked, or no team's.
+        """
+        found = await self.identify(text)
+        if found.team is None:
+            raise Unauthenticated("This is an admin key: it works below /admin only.", code="invalid_api_key")
+        return Caller(found.team, found.key)
+
+    async def identify(self, text: str | None) -> KeyHolder:
+        """Whose key this is, admin keys included.
 
         Raises:
             Unauthenticated: `invalid_api_key`, if it is missing, unknown or revoked.
@@ -48,19 +72,19 @@ class Keys:
             async with self._database.transaction() as session:
                 keys = KeyRepository(session)
                 key = await keys.by_hash(hash_of(text))
-                team = await TeamRepository(session).get(key.team_id) if key else None
-                if key is not None and team is not None:
+                if key is not None:
                     await keys.touch(key, self._now())
-                    return Caller(team, key)
+                    team = await TeamRepository(session).get(key.team_id) if key.team_id else None
+                    return KeyHolder(key, team)
         raise Unauthenticated("The API key is missing or not valid.", code="invalid_api_key")
 
     async def create(
-        self, team: TeamRow, name: str, permissions: Permissions = Permissions.FULL
+        self, team: TeamRow | None, name: str, permissions: Permissions = Permissions.FULL
     ) -> tuple[ApiKeyRow, str]:
         """A new key and its text, which cannot be shown again.
 
         Raises:
-            InvalidRequest: the name is empty or longer than 50 characters.
+            InvalidRequest: the name is empty or longer than 50 characters, or an admin key is asked for a team.
         """
         async with self._database.transaction() as session:
             return await self.add(session, team, name, permissions)
@@ -68,7 +92,7 @@ class Keys:
     async def add(
         self,
         session: AsyncSession,
-        team: TeamRow,
+        team: TeamRow | None,
         name: str,
         permissions: Permissions = Permissions.FULL,
         *,
@@ -79,10 +103,14 @@ class Keys:
             raise InvalidRequest(f"A key's name has 1 to {NAME_MAX_CHARS} characters.", code="invalid_key_name")
         if chosen is not None and len(chosen) < _CHOSEN_MIN_CHARS:
             raise InvalidRequest(f"A key has {_CHOSEN_MIN_CHARS} or more characters.", code="weak_key")
-        text = chosen or KEY_PREFIX + secrets.token_urlsafe(32)
-        shown = text[: min(_SHOWN_CHARS, len(text) // 3)] if chosen else text[:_SHOWN_CHARS]
+        if (team is None) is not (permissions is Permissions.ADMIN):
+            raise InvalidRequest("Admin keys belong to no team, all others to one.", code="invalid_permissions")
+        prefix = KEY_PREFIX if team else ADMIN_PREFIX
+        text = chosen or prefix + secrets.token_urlsafe(32)
+        shown_chars = len(prefix) + _SHOWN_RANDOM_CHARS
+        shown = text[: min(shown_chars, len(text) // 3)] if chosen else text[:shown_chars]
         row = ApiKeyRow(
-            team_id=team.id,
+            team_id=team.id if team else None,
             name=name,
             prefix=shown,
             sha256=hash_of(text),
@@ -91,19 +119,24 @@ class Keys:
         )
         return await KeyRepository(session).add(row), text
 
-    async def list(self, team: TeamRow) -> Sequence[ApiKeyRow]:
+    async def list(self, team: TeamRow | None) -> Sequence[ApiKeyRow]:
         """Oldest first, revoked ones too."""
         async with self._database.transaction() as session:
-            return await KeyRepository(session).of_team(team.id)
+            return await KeyRepository(session).of_team(_id(team))
 
-    async def revoke(self, team: TeamRow, prefix_or_id: str) -> ApiKeyRow:
+    async def page(self, team: TeamRow | None, request: PageRequest) -> Page[ApiKeyRow]:
+        """Newest first, revoked ones too."""
+        async with self._database.transaction() as session:
+            return await KeyRepository(session).page(_id(team), request)
+
+    async def revoke(self, team: TeamRow | None, prefix_or_id: str) -> ApiKeyRow:
         """From now on the key is unknown.
 
         Raises:
             NotFound: no such key. Conflict: the prefix fits several.
         """
         async with self._database.transaction() as session:
-            found = await KeyRepository(session).matching(team.id, prefix_or_id)
+            found = await KeyRepository(session).matching(_id(team), prefix_or_id)
             if not found:
                 raise NotFound(f"No key '{prefix_or_id}'.", code="key_not_found")
             if len(found) > 1:
@@ -113,6 +146,10 @@ class Keys:
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())
+
+
+def _id(team: TeamRow | None) -> UUID | None:
+    return team.id if team else None
 
 
 def hash_of(text: str) -> str:

@@ -1,6 +1,7 @@
 """Teams: who owns bots, keys and endpoints."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from meetfleet.control.keys import Keys
 from meetfleet.store.database import Database
@@ -39,6 +40,10 @@ class Teams:
             team = await teams.add(TeamRow(name=DEFAULT_TEAM_NAME, plan=SELF_HOSTED_PLAN))
             _, text = await self._keys.add(session, team, "first key", chosen=chosen_key)
             return FirstStart(team, text)
+
+    async def get(self, team_id: UUID) -> TeamRow | None:
+        async with self._database.transaction() as session:
+            return await TeamRepository(session).get(team_id)
 
     async def default(self) -> TeamRow:
         """The team that the command line works for."""

@@ -20,12 +20,16 @@ _HEADERS = {
 
 
 def docs_router() -> APIRouter:
-    """The page and its two files; `/` leads there."""
+    """The page and its two files, the admin API's page, too; `/` leads to the first."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/docs")
     async def page() -> Response:
-        return Response(_read("page.html"), media_type="text/html; charset=utf-8", headers=_HEADERS)
+        return _page("/v2/openapi.json", "/v2/bots?limit=1")
+
+    @router.get("/admin/docs")
+    async def admin_page() -> Response:
+        return _page("/admin/v1/openapi.json", "/admin/v1/whoami")
 
     @router.get("/docs/{name}")
     async def piece(name: str) -> Response:
@@ -37,8 +41,14 @@ def docs_router() -> APIRouter:
     async def front() -> Response:
         return RedirectResponse("/docs")
 
-    _ = page, piece, front
+    _ = page, admin_page, piece, front
     return router
+
+
+def _page(document: str, check: str) -> Response:
+    """The page that draws `document`, and tries a key at `check`."""
+    text = _read("page.html").decode().replace("{document}", document).replace("{check}", check)
+    return Response(text, media_type="text/html; charset=utf-8", headers=_HEADERS)
 
 
 def _read(name: str) -> bytes:

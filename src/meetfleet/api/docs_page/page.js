@@ -1,8 +1,8 @@
 // Draws the API from its OpenAPI document and lets the reader try it. No framework, nothing from elsewhere.
 "use strict";
 
-const DOCUMENT = "/v2/openapi.json";
-const STORED_KEY = "meetfleet-docs-key";
+const { document: DOCUMENT, check: CHECK } = document.documentElement.dataset;
+const STORED_KEY = "meetfleet-docs-key " + DOCUMENT;
 
 /** Makes an element: make("p", {class: "x"}, "text", child). */
 function make(tag, attributes = {}, ...children) {
@@ -127,7 +127,7 @@ function remember(form, header) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     sessionStorage.setItem(STORED_KEY, input.value);
-    const answer = await fetch("/v2/bots?limit=1", { headers: { [header]: input.value } });
+    const answer = await fetch(CHECK, { headers: { [header]: input.value } });
     const words = { 200: "This key works.", 401: "This key is not known.", 403: "This key may only create bots." };
     state.textContent = words[answer.status] || `The server answered ${answer.status}.`;
     state.className = answer.status === 401 ? "bad" : "good";
@@ -139,7 +139,7 @@ async function start() {
   const answer = await fetch(DOCUMENT);
   if (!answer.ok) throw new Error(`The description could not be loaded (${answer.status}).`);
   const spec = await answer.json();
-  const header = Object.values(spec.components.securitySchemes)[0].name;
+  const header = Object.values(spec.components.securitySchemes)[0].name || "x-meeting-baas-api-key";
   document.getElementById("title").textContent = `${spec.info.title} ${spec.info.version}`;
   document.getElementById("about").textContent = spec.info.description || "";
   remember(document.getElementById("auth"), header);

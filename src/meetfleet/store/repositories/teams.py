@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
 from meetfleet.store.tables import ApiKeyRow, TeamRow
 
 _USED_GRANULARITY = timedelta(minutes=1)
@@ -47,11 +48,18 @@ class KeyRepository:
         query = select(ApiKeyRow).where(ApiKeyRow.sha256 == sha256, ApiKeyRow.revoked_at.is_(None))
         return await self._session.scalar(query)
 
-    async def of_team(self, team_id: UUID) -> Sequence[ApiKeyRow]:
-        query = select(ApiKeyRow).where(ApiKeyRow.team_id == team_id).order_by(ApiKeyRow.created_at)
+    async def of_team(self, team_id: UUID | None) -> Sequence[ApiKeyRow]:
+        """A team's keys, oldest first; for None the admin keys."""
+        query = select(ApiKeyRow).where(ApiKeyRow.team_id.is_not_distinct_from(team_id)).order_by(ApiKeyRow.created_at)
         return (await self._session.scalars(query)).all()
 
-    async def matching(self, team_id: UUID, prefix_or_id: str) -> Sequence[ApiKeyRow]:
+    async def page(self, team_id: UUID | None, request: PageRequest) -> Page[ApiKeyRow]:
+        """The same, newest first and page by page."""
+        query = select(ApiKeyRow).where(ApiKeyRow.team_id.is_not_distinct_from(team_id))
+        columns = (ApiKeyRow.created_at, ApiKeyRow.id)
+        return await fetch_page(self._session, query, columns, request, lambda key: Position(key.created_at, key.id))
+
+    async def matching(self, team_id: UUID | None, prefix_or_id: str) -> Sequence[ApiKeyRow]:
         """Unrevoked keys whose id is, or whose shown prefix starts with, the given text."""
         keys = await self.of_team(team_id)
         return [

@@ -13,10 +13,14 @@ from meetfleet.store.tables.base import Base, choice, utc_now
 
 
 class Permissions(StrEnum):
-    """What a key may do. `sending` may only create bots. Source: contract.md 1.2."""
+    """What a key may do. `sending` may only create bots; `admin` is no team's key and manages the server.
+
+    Source: contract.md 1.2 for the first two.
+    """
 
     FULL = "full"
     SENDING = "sending"
+    ADMIN = "admin"
 
 
 class TeamRow(Base):
@@ -30,13 +34,17 @@ class TeamRow(Base):
 
 
 class ApiKeyRow(Base):
-    """Only the SHA-256 of a key is kept: keys are 32 random bytes, so a slow hash would add nothing."""
+    """Only the SHA-256 of a key is kept: keys are 32 random bytes, so a slow hash would add nothing.
+
+    Attributes:
+        team_id: None for an admin key.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (Index("ix_api_keys_team_id", "team_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id"))
     name: Mapped[str]
     prefix: Mapped[str]
     sha256: Mapped[str] = mapped_column(unique=True)

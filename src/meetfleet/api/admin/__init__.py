@@ -1,0 +1,1 @@
+"""The admin API: what operators, and later the dashboard, manage a server with."""

@@ -1,0 +1,87 @@
+"""The admin API over its real services and a real database, below the same edge as in the server."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from meetfleet.api.admin.app import PREFIX, admin_app
+from meetfleet.api.admin.services import AdminServices
+from meetfleet.api.edge import Edge
+from meetfleet.control.access import Access
+from meetfleet.control.keys import Keys
+from meetfleet.control.teams import Teams
+from meetfleet.domain.clock import SystemClock
+from meetfleet.store.database import Database
+from meetfleet.store.tables import Permissions, TeamRow
+
+OPERATOR_KEY = "chosen-by-the-operator"
+ABSENT = "0190a0b0-0000-7000-8000-000000000001"
+
+
+class AdminWorld:
+    """One fresh team with a key of each kind, and an admin key."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = SystemClock()
+        self.keys = Keys(database, self.clock)
+        self.teams = Teams(database, self.keys)
+        self.team = TeamRow(name="people")
+        self.key = self.sending_key = self.admin_key = ""
+        self.app = self._app()
+        self.client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://bots.test"
+        )
+
+    def services(self) -> AdminServices:
+        return AdminServices(access=Access(self.keys, self.teams, OPERATOR_KEY), keys=self.keys)
+
+    async def start(self) -> "AdminWorld":
+        self.team, self.key = await self.new_team()
+        _, self.sending_key = await self.keys.create(self.team, "sending", Permissions.SENDING)
+        _, self.admin_key = await self.keys.create(None, "admin", Permissions.ADMIN)
+        return self
+
+    async def new_team(self) -> tuple[TeamRow, str]:
+        team = TeamRow(name="people")
+        async with self.database.transaction() as session:
+            session.add(team)
+        _, key = await self.keys.create(team, "full")
+        return team, key
+
+    async def call(self, method: str, path: str, *, key: str | None = None, **more: Any) -> httpx2.Response:
+        """A request with the team's full key."""
+        headers = {"authorization": f"Bearer {self.key if key is None else key}", **more.pop("headers", {})}
+        return await self.client.request(method, PREFIX + path, headers=headers, **more)
+
+    async def data(self, method: str, path: str, **more: Any) -> Any:
+        """The data of an answer that must be a success."""
+        answer = await self.call(method, path, **more)
+        assert answer.status_code in (200, 201), answer.text
+        assert answer.json()["success"] is True
+        return answer.json()["data"]
+
+    async def refused(self, method: str, path: str, **more: Any) -> tuple[int, str]:
+        """Status and code of an answer that must be a failure in our envelope."""
+        answer = await self.call(method, path, **more)
+        body = answer.json()
+        assert body["success"] is False
+        assert body["statusCode"] == answer.status_code
+        assert body["message"]
+        return answer.status_code, body["code"]
+
+    def _app(self) -> FastAPI:
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        app.mount(PREFIX, admin_app(self.services()))
+        app.add_middleware(Edge)
+        return app
+
+
+@pytest.fixture
+async def admin(database: Database) -> AsyncIterator[AdminWorld]:
+    world = await AdminWorld(database).start()
+    yield world
+    await world.client.aclose()
