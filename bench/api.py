@@ -28,7 +28,7 @@ from meetfleet.store.embedded import EmbeddedPostgres
 
 MEET = "https://meet.google.com/abc-defg-hij"
 CONNECTIONS = 4
-_OWN_COLUMNS = ("id", "number", "bot_name", "created_at", "updated_at", "ended_at", "state_at")
+_OWN_COLUMNS = ("id", "number", "bot_name", "created_at", "updated_at", "spawned_at", "ended_at", "state_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +231,8 @@ FROM bots AS b CROSS JOIN generate_series(1, 2) AS n ON CONFLICT DO NOTHING
 def _copy_bots(columns: list[str]) -> sql.Composed:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL(
-        "INSERT INTO bots (id, bot_name, created_at, updated_at, ended_at, state_at, {names}) "
-        "SELECT gen_random_uuid(), 'Notes ' || n, at, at, at, at, {names} FROM bots, "
+        "INSERT INTO bots (id, bot_name, created_at, updated_at, spawned_at, ended_at, state_at, {names}) "
+        "SELECT gen_random_uuid(), 'Notes ' || n, at, at, at, at, at, {names} FROM bots, "
         "LATERAL (SELECT n, now() - random() * interval '80 days' AS at FROM generate_series(1, %s) AS n) AS copies "
         "WHERE id = %s"
     ).format(names=names)

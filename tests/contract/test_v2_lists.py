@@ -27,7 +27,8 @@ def at(days: float = 0) -> str:
 async def add(api: V2World, **fields: Any) -> UUID:
     """A bot that was not created over the API."""
     known = {"meeting_url": MEET, "platform": Platform.GOOGLE_MEET, "native_id": "abc-defg-hij", "bot_name": "Notes"}
-    bot = BotRow(id=uuid7(), team_id=api.team.id, **{**known, **fields})
+    sent = {"spawned_at": fields.get("created_at") or datetime.now(UTC)}
+    bot = BotRow(id=uuid7(), team_id=api.team.id, **{**known, **sent, **fields})
     async with api.database.transaction() as session:
         session.add(bot)
     return bot.id

@@ -103,8 +103,7 @@ async def _find(foundation: Foundation, team: TeamRow, text: str) -> BotRow:
     try:
         return await foundation.bots.get(team, UUID(text))
     except ValueError:
-        wanted = BotFilter(bot_id=text, include_scheduled=True)
-        found = (await foundation.bots.list(team, wanted, PageRequest(2))).items
+        found = await foundation.bots.with_id_part(team, text)
     if len(found) != 1:
         raise InvalidRequest(f"'{text}' fits {'no bot' if not found else 'several bots'}.", code="bot_id")
     return found[0]

@@ -112,7 +112,7 @@ class Admission:
         now, bots = self._now(), BotRepository(session)
         await bots.lock_creation(bot.team_id)
         # Once that many were made within a day, room is there again when the oldest of them is a day old.
-        oldest = await bots.created_before(bot, count=cap, since=now - DAY) if cap else now
+        oldest = await bots.sent_before(bot, count=cap, since=now - DAY) if cap else now
         if oldest is not None:
             raise DailyCapReached(cap, max(1, ceil((oldest + DAY - now).total_seconds())))
 

@@ -94,6 +94,11 @@ class Bots:
         async with self._database.transaction() as session:
             return await _found(session, team, bot_id)
 
+    async def with_id_part(self, team: TeamRow, part: str) -> Sequence[BotRow]:
+        """Bots whose id holds this text, scheduled ones too; two at most, to tell whether it names one."""
+        async with self._database.transaction() as session:
+            return await BotRepository(session).with_id_part(team.id, part, limit=2)
+
     async def list(self, team: TeamRow, wanted: BotFilter, page: PageRequest) -> Page[BotRow]:
         """Newest first."""
         async with self._database.transaction() as session:
@@ -222,6 +227,7 @@ def _row(team: TeamRow, new: NewBot, now: datetime) -> BotRow:
         state=BotState.QUEUED,
         state_at=now,
         created_at=now,
+        spawned_at=now,
         meeting_url=new.meeting.url,
         platform=new.meeting.platform,
         native_id=new.meeting.native_id,

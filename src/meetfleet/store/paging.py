@@ -47,13 +47,15 @@ class Page(Generic[Item]):
 async def fetch_page(
     session: AsyncSession,
     query: Select[Item],
-    columns: tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[UUID]],
+    columns: tuple[
+        InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], InstrumentedAttribute[UUID]
+    ],
     request: PageRequest,
     position_of: Callable[[Item], Position],
     *,
     descending: bool = True,
 ) -> Page[Item]:
-    """One page of `query`, sorted by time, then id."""
+    """One page of `query`, sorted by time, then id; rows without a time are on no page."""
     down = descending != request.backwards
     key: Any = tuple_(*columns)
     if request.after is not None:

@@ -18,6 +18,7 @@ from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import NotFound
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.notify.payloads.v2 import Link, links_body, people_body, provider_of
+from meetfleet.store.repositories.bots import sent_at
 from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import ArtifactStatus, BotRow
 
@@ -76,7 +77,7 @@ def _common(bot: BotRow, resumed: bool) -> dict[str, Any]:
         "meeting_url": bot.options.get("meeting_url") or bot.meeting_url,
         "meeting_platform": PLATFORM_WORDS[bot.platform],
         "extra": bot.extra,
-        "created_at": bot.created_at,
+        "created_at": sent_at(bot),
         "joined_at": bot.joined_at,
         "exited_at": bot.exited_at,
         "status": shown_status(bot, resumed),

@@ -27,7 +27,7 @@ class BotFilter:
         states: Any of these.
         standings: Any of these, so nothing if empty; a dialect's status filter.
         extra: All of these keys must hold exactly this text.
-        include_scheduled: Whether bots that were never due yet are listed.
+        created_after, created_before: When it was sent; a scheduled bot comes into being when it is due.
     """
 
     bot_name: str | None = None
@@ -41,7 +41,6 @@ class BotFilter:
     states: frozenset[BotState] = frozenset()
     standings: tuple[Standing, ...] | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
-    include_scheduled: bool = False
 
 
 class BotRepository:
@@ -63,9 +62,16 @@ class BotRepository:
         return await self._session.scalar(query)
 
     async def page(self, team_id: UUID, wanted: BotFilter, request: PageRequest) -> Page[BotRow]:
-        query = select(BotRow).where(BotRow.team_id == team_id, *_conditions(wanted))
-        columns = (BotRow.created_at, BotRow.id)
-        return await fetch_page(self._session, query, columns, request, lambda b: Position(b.created_at, b.id))
+        """Bots that were sent, the newest first."""
+        query = select(BotRow).where(BotRow.team_id == team_id, BotRow.spawned_at.is_not(None), *_conditions(wanted))
+        columns = (BotRow.spawned_at, BotRow.id)
+        return await fetch_page(self._session, query, columns, request, lambda b: Position(sent_at(b), b.id))
+
+    async def with_id_part(self, team_id: UUID, part: str, *, limit: int) -> Sequence[BotRow]:
+        """Any bots whose id holds this text."""
+        holds = cast(BotRow.id, String).icontains(part, autoescape=True)
+        query = select(BotRow).where(BotRow.team_id == team_id, holds).order_by(BotRow.id).limit(limit)
+        return (await self._session.scalars(query)).all()
 
     async def lock_creation(self, team_id: UUID) -> None:
         """Held to the end of the transaction: a team's bots are counted and created one after the other."""
@@ -73,12 +79,12 @@ class BotRepository:
             text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 3))"), {"key": str(team_id)}
         )
 
-    async def created_before(self, bot: BotRow, *, count: int, since: datetime) -> datetime | None:
-        """When the last but `count` of a team's bots was created, this one not counted; None if not since then."""
-        query = select(BotRow.created_at).where(
-            BotRow.team_id == bot.team_id, BotRow.created_at > since, BotRow.id != bot.id
+    async def sent_before(self, bot: BotRow, *, count: int, since: datetime) -> datetime | None:
+        """When the last but `count` of a team's bots was sent, this one not counted; None if not since then."""
+        query = select(BotRow.spawned_at).where(
+            BotRow.team_id == bot.team_id, BotRow.spawned_at > since, BotRow.id != bot.id
         )
-        return await self._session.scalar(query.order_by(BotRow.created_at.desc()).offset(count - 1).limit(1))
+        return await self._session.scalar(query.order_by(BotRow.spawned_at.desc()).offset(count - 1).limit(1))
 
     async def lock_meeting(self, team_id: UUID, meeting_url: str, patience_s: float) -> bool:
         """Held to the end of the transaction: creations for one meeting of one team happen one after the other.
@@ -101,16 +107,16 @@ class BotRepository:
         return True
 
     async def deduplicating(self, bot: BotRow, since: datetime) -> BotRow | None:
-        """The newest other bot that was to be the only one in this bot's meeting, created since."""
+        """The newest other bot that was to be the only one in this bot's meeting, sent since."""
         query = select(BotRow).where(
             BotRow.team_id == bot.team_id,
             BotRow.meeting_url == bot.meeting_url,
             BotRow.allow_multiple_bots.is_(False),
-            BotRow.created_at > since,
+            BotRow.spawned_at > since,
             BotRow.state != BotState.CANCELLED,
             BotRow.id != bot.id,
         )
-        return await self._session.scalar(query.order_by(BotRow.created_at.desc()).limit(1))
+        return await self._session.scalar(query.order_by(BotRow.spawned_at.desc()).limit(1))
 
     async def in_states(self, states: Iterable[BotState]) -> Sequence[BotRow]:
         """All bots in these states, longest there first."""
@@ -134,13 +140,13 @@ class BotRepository:
 
     async def next_queued(self) -> BotRow | None:
         """The bot that has waited longest, locked; one that somebody else is claiming is passed over."""
-        query = select(BotRow).where(BotRow.state == BotState.QUEUED).order_by(BotRow.created_at, BotRow.id).limit(1)
+        query = select(BotRow).where(BotRow.state == BotState.QUEUED).order_by(BotRow.spawned_at, BotRow.id).limit(1)
         query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
         return await self._session.scalar(query)
 
     async def queued_since(self, before: datetime) -> Sequence[BotRow]:
-        """Queued bots that were created before a moment, locked."""
-        query = select(BotRow).where(BotRow.state == BotState.QUEUED, BotRow.created_at < before)
+        """Queued bots that were sent before a moment, locked."""
+        query = select(BotRow).where(BotRow.state == BotState.QUEUED, BotRow.spawned_at < before)
         return (await self._session.scalars(query.with_for_update(skip_locked=True))).all()
 
     async def tell_queued(self, why: str) -> None:
@@ -219,6 +225,11 @@ class BotRepository:
         return await self._session.scalar(query.order_by(CommandRow.seq).limit(1))
 
 
+def sent_at(bot: BotRow) -> datetime:
+    """When a bot was sent; for one that never was, when it was created."""
+    return bot.spawned_at or bot.created_at
+
+
 def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
     parts = (
         (BotRow.bot_name, wanted.bot_name),
@@ -230,9 +241,9 @@ def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
         person = ParticipantRow.name.icontains(wanted.participant_name, autoescape=True)
         found.append(select(ParticipantRow).where(and_(ParticipantRow.bot_id == BotRow.id, person)).exists())
     if wanted.created_after:
-        found.append(BotRow.created_at >= wanted.created_after)
+        found.append(BotRow.spawned_at >= wanted.created_after)
     if wanted.created_before:
-        found.append(BotRow.created_at <= wanted.created_before)
+        found.append(BotRow.spawned_at <= wanted.created_before)
     if wanted.ended_after:
         found.append(BotRow.ended_at >= wanted.ended_after)
     if wanted.platforms:
@@ -241,8 +252,6 @@ def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
         found.append(BotRow.state.in_(list(wanted.states)))
     elif wanted.standings is not None:
         found.append(or_(false(), *(_stands(standing) for standing in wanted.standings)))
-    elif not wanted.include_scheduled:
-        found.append(BotRow.state.not_in([BotState.SCHEDULED, BotState.CANCELLED]))
     found.extend(BotRow.extra[key].astext == value for key, value in wanted.extra.items())
     return found
 

@@ -24,6 +24,8 @@ class BotRow(Base):
         origin: The dialect that created it; its notices go out in the same one.
         options: The whole validated request; secrets in it are sealed.
         callback: {url, method, secret (sealed) or None}, or None.
+        join_at: When a scheduled bot is due; None for one that was sent at once.
+        spawned_at: When it was sent, which is when it was created unless it was scheduled; None if it never was.
         take: Counts the processes that were started for it; 0 while queued.
         waiting_for: Why a queued bot has not been started, in words.
         lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
@@ -37,7 +39,10 @@ class BotRow(Base):
 
     __tablename__ = "bots"
     __table_args__ = (
-        Index("ix_bots_team_id_created_at_id", "team_id", "created_at", "id"),
+        Index("ix_bots_team_id_spawned_at_id", "team_id", "spawned_at", "id"),
+        Index("ix_bots_team_id_join_at_id", "team_id", "join_at", "id"),
+        Index("ix_bots_due", "join_at", postgresql_where=text("state = 'scheduled'")),
+        Index("ix_bots_queue", "spawned_at", "id", postgresql_where=text("state IN ('queued', 'pickup_delayed')")),
         Index("ix_bots_team_id_meeting_url", "team_id", "meeting_url"),
         Index(
             "ix_bots_unfinished", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")
@@ -70,6 +75,8 @@ class BotRow(Base):
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    join_at: Mapped[datetime | None]
+    spawned_at: Mapped[datetime | None]
     joined_at: Mapped[datetime | None]
     recording_started_at: Mapped[datetime | None]
     exited_at: Mapped[datetime | None]
