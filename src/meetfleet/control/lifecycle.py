@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.control.notices import Notices
 from meetfleet.control.outcome import judge
+from meetfleet.control.settlement import settle
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import Conflict
 from meetfleet.domain.lifecycle import IN_MEETING, BotState, may_follow
@@ -60,6 +61,8 @@ class Lifecycle:
             bot.end_detail, bot.end_evidence = detail, dict(evidence or {})
         _stamp(bot, state, at)
         event = await self.record(session, bot, at=at, cause=cause, evidence=evidence)
+        if state.is_final:
+            await settle(session, bot, event)
         await self.announce(session, bot, event)
         return event
 

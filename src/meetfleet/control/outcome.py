@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from meetfleet.domain.end_reason import EndReason
-from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.lifecycle import WAITING, BotState
 
 REMOVED_TOO_EARLY_S = 60
 """Source: contract.md 8.2, a bot removed after it recorded this long counts as completed."""
@@ -63,13 +63,27 @@ def recorded_seconds(steps: Iterable[Step], ended_at: datetime) -> float:
         steps: In order of time.
         ended_at: When recording ended if no step says so: the end of the tape of a bot that was killed.
     """
+    return _seconds_in(frozenset({BotState.RECORDING}), steps, ended_at)
+
+
+def waited_seconds(steps: Iterable[Step]) -> float:
+    """Time spent in a waiting room or waiting for the host.
+
+    Args:
+        steps: In order of time, to the end of the bot's life.
+    """
+    return _seconds_in(WAITING, steps, None)
+
+
+def _seconds_in(states: frozenset[BotState], steps: Iterable[Step], ended_at: datetime | None) -> float:
     total, since = 0.0, None
     for step in steps:
-        if since is not None and step.state is not BotState.RECORDING:
-            total += max(0.0, (min(step.at, ended_at) - since).total_seconds())
+        if since is not None and step.state not in states:
+            end = step.at if ended_at is None else min(step.at, ended_at)
+            total += max(0.0, (end - since).total_seconds())
             since = None
-        elif since is None and step.state is BotState.RECORDING:
+        elif since is None and step.state in states:
             since = step.at
-    if since is not None:
+    if since is not None and ended_at is not None:
         total += max(0.0, (ended_at - since).total_seconds())
     return round(total, 3)

@@ -19,7 +19,7 @@ GRANT_MAX = Decimal(1_000_000)
 
 
 class Standing(StrEnum):
-    """How a team is off. With `empty`, no further bot runs if its plan is billed."""
+    """How a team is off. When `empty`, no further bot runs if its plan is billed."""
 
     OK = "ok"
     LOW = "low"
@@ -40,9 +40,14 @@ class Balance:
 
     @property
     def standing(self) -> Standing:
-        if self.available < RESERVATION:
-            return Standing.EMPTY
-        return Standing.LOW if self.available < LOW_TOKENS else Standing.OK
+        return standing_of(self.available)
+
+
+def standing_of(available: Decimal) -> Standing:
+    """How a team is off that has so many tokens available."""
+    if available < RESERVATION:
+        return Standing.EMPTY
+    return Standing.LOW if available < LOW_TOKENS else Standing.OK
 
 
 class Tokens:

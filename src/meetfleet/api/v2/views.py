@@ -10,6 +10,7 @@ from meetfleet.api.v2.responses import (
     PersonBody,
     ShownCallbackConfig,
     ShownZoomConfig,
+    Tokens,
     TranscriptionStatus,
 )
 from meetfleet.control.recordings import BotView
@@ -83,7 +84,7 @@ def _common(bot: BotRow, resumed: bool) -> dict[str, Any]:
         "status": shown_status(bot, resumed),
         "error_code": reason and reason.v2_code,
         "error_message": reason and reason.text,
-        "tokens": None,
+        "tokens": bot.tokens and Tokens(**bot.tokens),
     }
 
 

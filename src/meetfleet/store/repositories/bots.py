@@ -145,8 +145,9 @@ class BotRepository:
         return await self._session.scalar(query)
 
     async def queued_since(self, before: datetime) -> Sequence[BotRow]:
-        """Queued bots that were sent before a moment, locked."""
+        """Queued bots that were sent before a moment, locked; by team, so that accounts are locked in one order."""
         query = select(BotRow).where(BotRow.state == BotState.QUEUED, BotRow.spawned_at < before)
+        query = query.order_by(BotRow.team_id, BotRow.id)
         return (await self._session.scalars(query.with_for_update(skip_locked=True))).all()
 
     async def tell_queued(self, why: str) -> None:
