@@ -15,9 +15,9 @@ from meetfleet.control.teams import FirstStart, Teams
 from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.errors import RunnerError
 from meetfleet.jobs.queue import ProcrastinateQueue, job_app
-from meetfleet.notify.addresses import AddressGuard
 from meetfleet.notify.endpoints import Endpoints
 from meetfleet.notify.notices import WebhookNotices
+from meetfleet.outside.addresses import AddressGuard
 from meetfleet.settings import Settings
 from meetfleet.storage.obstore_objects import open_objects
 from meetfleet.storage.presign import UrlSigner

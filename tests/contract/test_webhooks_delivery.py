@@ -18,13 +18,13 @@ from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import Conflict, InvalidRequest, NotFound
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import parse_meeting_url
-from meetfleet.notify.addresses import AddressGuard
 from meetfleet.notify.delivery import AT_ONCE, Delivery
 from meetfleet.notify.endpoints import Endpoints
 from meetfleet.notify.ladder import Outcome
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.redelivery import Redelivery
 from meetfleet.notify.sender import HttpSender, Parcel
+from meetfleet.outside.addresses import AddressGuard
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job
 from meetfleet.store.repositories.bots import BotRepository

@@ -15,11 +15,11 @@ from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import parse_meeting_url
 from meetfleet.jobs.queue import ProcrastinateQueue, job_app
 from meetfleet.jobs.worker import Handler, JobWorker
-from meetfleet.notify.addresses import AddressGuard
 from meetfleet.notify.delivery import Delivery
 from meetfleet.notify.endpoints import Endpoints
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.sender import HttpSender
+from meetfleet.outside.addresses import AddressGuard
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job
 from meetfleet.store.repositories.bots import BotRepository

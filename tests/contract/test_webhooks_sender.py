@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from meetfleet.notify.addresses import AddressGuard
 from meetfleet.notify.sender import RESPONSE_KEPT_BYTES, HttpSender, Parcel
+from meetfleet.outside.addresses import AddressGuard
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 HOST = "hooks.example.org"

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.dialects.v2 import Event
 from meetfleet.domain.errors import InvalidRequest, NotFound
-from meetfleet.notify.addresses import AddressGuard
 from meetfleet.notify.signing import new_secret
+from meetfleet.outside.addresses import AddressGuard
 from meetfleet.store.database import Database
 from meetfleet.store.repositories.notices import EndpointRepository
 from meetfleet.store.secret_box import SecretBox

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 
 from meetfleet.domain.errors import MeetfleetError
-from meetfleet.notify.addresses import AddressGuard, url_target
 from meetfleet.notify.ladder import Outcome
+from meetfleet.outside.addresses import AddressGuard, url_target
 
 TIMEOUT_S = 30.0
 RESPONSE_KEPT_BYTES = 1000

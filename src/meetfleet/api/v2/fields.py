@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, 
 
 from meetfleet.domain.dialects.v2 import wire_time
 from meetfleet.domain.errors import InvalidRequest
-from meetfleet.notify.addresses import url_target
+from meetfleet.outside.addresses import url_target
 
 UUID_PATTERN = (
     "^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"

@@ -1,5 +1,6 @@
 """Nobody may use webhooks to reach what only our network can reach."""
 
+import ipaddress
 from collections.abc import Sequence
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meetfleet.domain.errors import InvalidRequest, ProviderError
-from meetfleet.notify.addresses import AddressGuard, AddressRefused, is_public, url_target
+from meetfleet.outside.addresses import AddressGuard, AddressRefused, is_public, url_target
 
 PRIVATE = [
     "127.0.0.1",
@@ -34,6 +35,17 @@ PRIVATE = [
     "64:ff9b::a00:1",
     "2002:7f00:1::",
     "2002:c0a8:101::1",
+    "64:ff9b:1::808:808",
+    "::8.8.8.8",
+    "fec0::1",
+    "2001:db8::1",
+    "3fff::1",
+    "5f00::1",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "192.88.99.1",
+    "168.63.129.16",
+    "2606:4700::5efe:a00:1",
     "no address",
 ]
 
@@ -48,6 +60,42 @@ def test_private_addresses_in_every_disguise_are_known(address: str) -> None:
 )
 def test_public_addresses_are_known(address: str) -> None:
     assert is_public(address)
+
+
+def disguises(inner: ipaddress.IPv4Address) -> list[str]:
+    """IPv6 addresses that lead to this IPv4 address somewhere."""
+    value = int(inner)
+    numbers = [
+        0xFFFF << 32 | value,
+        0x64FF9B << 96 | value,
+        0x2002 << 112 | value << 80,
+        0x20010000 << 96 | 0x8080808 << 64 | (value ^ 0xFFFFFFFF),
+        0x20010000 << 96 | value << 64 | (0x8080808 ^ 0xFFFFFFFF),
+        0x26064700 << 96 | 0x5EFE << 32 | value,
+        0x26064700 << 96 | 0x2005EFE << 32 | value,
+    ]
+    return [str(ipaddress.IPv6Address(number)) for number in numbers]
+
+
+@given(
+    st.sampled_from([a for a in PRIVATE if a.count(".") == 3 and ":" not in a])
+    .map(ipaddress.IPv4Network)
+    .flatmap(lambda net: st.ip_addresses(network=net))
+    | st.sampled_from(
+        ["10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"]
+    ).flatmap(lambda net: st.ip_addresses(network=net))
+)
+def test_no_disguise_makes_a_private_address_public(inner: ipaddress.IPv4Address) -> None:
+    assert not is_public(str(inner))
+    assert [one for one in disguises(inner) if is_public(one)] == []
+
+
+@given(st.ip_addresses(v=6))
+def test_every_ipv6_address_is_judged_without_a_mistake(address: ipaddress.IPv6Address) -> None:
+    if is_public(str(address)):
+        assert address.is_global or address.ipv4_mapped or str(address).startswith("64:ff9b::")
+        assert not address.is_link_local
+        assert not address.is_private or address.ipv4_mapped
 
 
 @given(st.ip_addresses(v=4))

@@ -1,17 +1,30 @@
 """Which addresses may be called: nobody may use our webhooks to reach what only our network can reach."""
 
-import asyncio
 import ipaddress
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 from meetfleet.domain.errors import InvalidRequest, ProviderError
+from meetfleet.outside.resolver import SystemResolver
 
 URL_MAX_CHARS = 2048
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "64:ff9b:1::/48",  # NAT64 for use inside one network. Source: RFC 8215.
+        "::/96",  # IPv4-compatible addresses, which nobody uses any more. Source: RFC 4291 section 2.5.5.1.
+        "fec0::/10",  # site-local, deprecated. Source: RFC 3879.
+        "2001:db8::/32",
+        "3fff::/20",  # documentation. Source: RFC 9637.
+        "5f00::/16",  # segment routing inside one network. Source: RFC 9602.
+        "192.88.99.0/24",  # relays of 6to4. Source: RFC 7526.
+        "168.63.129.16/32",  # what Azure's own machines ask. Source: learn.microsoft.com, "What is IP 168.63.129.16".
+    )
+)
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 class AddressRefused(ProviderError):
@@ -34,7 +47,7 @@ class AddressGuard:
 
     def __init__(self, *, allow_private: bool, resolve: Resolve | None = None) -> None:
         self._allow_private = allow_private
-        self._resolve = resolve or _system_resolve
+        self._resolve = resolve or SystemResolver()
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """Where `host` may be called, best first.
@@ -89,22 +102,28 @@ def url_target(url: str) -> tuple[str, int]:
 
 
 def is_public(address: str) -> bool:
-    """Whether the whole internet can reach this address; also judged by the IPv4 address that an IPv6 one wraps."""
+    """Whether the whole internet can reach this address, and so can every IPv4 address that an IPv6 one wraps."""
     try:
         parsed: _Address = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
         return False
-    inner = _embedded(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
-    judged = inner or parsed
-    return judged.is_global and not (judged.is_multicast or judged.is_reserved or judged.is_unspecified)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return _is_plain_public(parsed)
+    inner = _embedded(parsed)
+    # Mapped and translated addresses are nothing but their IPv4 address; tunnels must be public themselves, too.
+    own = parsed.ipv4_mapped is not None or parsed in _NAT64 or _is_plain_public(parsed)
+    return own and all(_is_plain_public(one) for one in inner)
 
 
-def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+def _is_plain_public(address: _Address) -> bool:
+    if any(address in network for network in _SPECIAL if network.version == address.version):
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
-async def _system_resolve(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(info[4][0]) for info in found))
+def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that a packet to this one may come out at."""
+    value = int(address)
+    if address in _NAT64 or (value >> 32) & 0xFFFFFFFF in _ISATAP:
+        return [ipaddress.IPv4Address(value & 0xFFFFFFFF)]
+    return [one for one in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())) if one is not None]
