@@ -136,6 +136,65 @@ async def until_open(meeting: Meeting) -> None:
     raise AssertionError("the data channel did not open")
 
 
+async def test_decoders_of_proven_packets_get_silence_and_the_page_still_sees_levels(speech: Path) -> None:
+    async with meeting_with_probe(speech) as meeting:
+        await meeting.start(mode="observe", audio=1)
+        await meeting.speak()
+        await until(lambda: meeting.sink.rungs() == [Rung.ENCODED])
+        await until_starved(meeting)
+        before, level = await meeting.page.evaluate("meeting.heard()"), 0.0
+        for _ in range(12):
+            await asyncio.sleep(0.1)
+            level = max(level, (await meeting.page.evaluate("meeting.heard()"))["level"])
+        after = await meeting.page.evaluate("meeting.heard()")
+        assert level > 0.01
+        assert after["energy"] - before["energy"] < 1e-4
+        sent = await meeting.hang_up()
+        assert len(sent) > 100
+        assert len(sent - meeting.sink.media()) <= 3  # what a starved machine loses within itself
+
+
+async def test_packets_that_become_unreadable_are_decoded_again_and_heard_by_the_next_rung(speech: Path) -> None:
+    async with meeting_with_probe(speech) as meeting:
+        await meeting.start(audio=1)
+        await meeting.speak()
+        await until_starved(meeting)
+        await meeting.page.evaluate("() => { meeting.scrambles = true }")
+        before = await meeting.page.evaluate("meeting.heard()")
+        for _ in range(6):  # until the next checks
+            await meeting.speak()
+            await asyncio.sleep(4)
+            if Rung.RAW in meeting.sink.rungs():
+                break
+        assert meeting.sink.rungs()[:2] == [Rung.ENCODED, Rung.RAW]
+        assert (await meeting.page.evaluate("meeting.heard()"))["energy"] > before["energy"] + 0.01
+        assert meeting.sink.of(rung="raw")
+
+
+async def until_starved(meeting: Meeting) -> None:
+    """Speaks on until packets are proven and what is decoded is silence."""
+    for _ in range(20):
+        before = await meeting.page.evaluate("meeting.heard()")
+        await meeting.speak()
+        await asyncio.sleep(1)
+        after = await meeting.page.evaluate("meeting.heard()")
+        if before["energy"] > 0 and after["energy"] - before["energy"] < 1e-4:
+            return
+    raise AssertionError("the decoder hears everything")
+
+
+async def test_a_probe_for_sound_alone_receives_no_video_and_the_page_reads_what_it_wished(speech: Path) -> None:
+    async with meeting_with_probe(speech, ProbeOptions(tape_video=False)) as meeting:
+        await meeting.start(audio=1, video=2)
+        await meeting.speak()
+        await until(lambda: len(meeting.sink.of(kind="audio")) > 50)
+        assert (await meeting.page.evaluate("meeting.heard()"))["kinds"] == ["audio"]
+        lines = await meeting.page.evaluate(
+            "meeting.receiver.getTransceivers().map(t => [t.receiver.track.kind, t.direction, t.currentDirection])"
+        )
+        assert sorted(lines) == [["audio", "recvonly", "recvonly"]] + 2 * [["video", "recvonly", "inactive"]]
+
+
 @pytest.mark.parametrize("codec", ["vp8", "vp9", "h264", "av1"])
 async def test_decoders_get_black_pictures_until_somebody_looks(speech: Path, codec: str) -> None:
     async with meeting_with_probe(speech) as meeting:

@@ -49,7 +49,7 @@ function logSender(sender, scramble) {
   const log = new TransformStream({
     transform(frame, out) {
       if (meeting.quiet) return;
-      if (scramble) frame.data = flip(frame.data);
+      if (scramble || meeting.scrambles) frame.data = flip(frame.data);
       meeting.sent.push([kind, frame.getMetadata().rtpTimestamp, hex(frame.data), performance.now()]);
       out.enqueue(frame);
     },
@@ -175,6 +175,17 @@ meeting.lost = async () =>
   [...(await meeting.receiver.getStats()).values()]
     .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
     .reduce((sum, { packetsLost }) => sum + packetsLost, 0);
+
+/** Energy of the sound that receivers have decoded, and the loudest level that packets claim now. */
+meeting.heard = async () => {
+  const inbound = [...(await meeting.receiver.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
+  const claims = meeting.receiver.getReceivers().flatMap((receiver) => receiver.getSynchronizationSources());
+  return {
+    kinds: inbound.map(({ kind }) => kind),
+    energy: inbound.reduce((sum, { totalAudioEnergy = 0 }) => sum + totalAudioEnergy, 0),
+    level: Math.max(0, ...claims.map(({ audioLevel = 0 }) => audioLevel)),
+  };
+};
 
 /** Sends nothing more, lets what is under way arrive, and ends the call. */
 meeting.hangUp = async () => {

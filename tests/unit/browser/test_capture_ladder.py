@@ -62,6 +62,22 @@ def test_packets_with_sound_are_taped_and_the_other_taps_sleep(meeting: Meeting)
     assert (meeting.plan.arm_raw, meeting.plan.arm_page) == (False, False)
 
 
+def test_decoded_sound_is_needed_until_packets_are_proven_and_again_when_they_fall_silent(meeting: Meeting) -> None:
+    meeting.run(2, encoded=("a",))
+    assert not meeting.plan.starve
+    meeting.check("a", fits=True)
+    assert meeting.plan.starve
+    meeting.run(20, until=lambda plan: not plan.starve)
+    assert (meeting.plan.arm_raw, meeting.plan.starve) == (True, False)
+
+
+def test_decoded_sound_is_needed_at_once_where_packets_are_doubted(meeting: Meeting) -> None:
+    meeting.run(2, encoded=("a",))
+    meeting.check("a", fits=True)
+    meeting.check("b", fits=False, times=2)
+    assert not meeting.plan.starve
+
+
 def test_after_a_long_silence_the_taps_listen_again(meeting: Meeting) -> None:
     meeting.run(1, encoded=("a",))
     meeting.check("a", fits=True)
@@ -232,3 +248,4 @@ def test_whatever_happens_the_plan_is_sound(events: list[tuple[str, str, int]], 
         assert plan.since_ns <= now_ns
         assert not plan.arm_raw or Rung.RAW in rungs
         assert not plan.arm_page or Rung.PAGE in rungs
+        assert not plan.starve or (plan.rung is Rung.ENCODED and not plan.arm_raw and not plan.arm_page)

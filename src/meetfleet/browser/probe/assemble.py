@@ -11,7 +11,7 @@ from meetfleet.tape.records import Rung
 
 FOLDER = Path(__file__).with_name("js")
 EVERYWHERE = ("native", "wire", "relay", "link", "look", "starve", "track", "junction", "verify", "encoded", "tap_set")
-WINDOW = (*EVERYWHERE, "rtc", "signals", "taps", "raw", "sound", "picture", "window")
+WINDOW = (*EVERYWHERE, "rtc", "refuse", "signals", "taps", "raw", "sound", "picture", "window")
 WORKER = (*EVERYWHERE, "script_worker", "worker")
 
 
@@ -39,6 +39,7 @@ def assemble(options: ProbeOptions, *, url: str, secret: str) -> ProbeScripts:
         "rpc": options.rpc,
         "tapeAudio": Rung.ENCODED in options.rungs,
         "tapeVideo": options.tape_video,
+        "refuseVideo": options.refuse_video and not options.tape_video,
         "starve": options.starve_video,
         "hideVideo": options.hide_video,
     }

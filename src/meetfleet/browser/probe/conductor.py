@@ -19,6 +19,7 @@ class _Told:
     """What a script was told last."""
 
     arm: tuple[bool, bool] = (False, False)
+    starve: bool = False
     page: bool = False
     raw: frozenset[str] = frozenset()
     muted: frozenset[int] = frozenset()
@@ -27,9 +28,12 @@ class _Told:
 class AudioConductor:
     """Brings every script into the state that the ladder wants, also after it was away."""
 
-    def __init__(self, rungs: tuple[Rung, ...], book: TrackBook, on_span: SpanHandler) -> None:
+    def __init__(
+        self, rungs: tuple[Rung, ...], book: TrackBook, on_span: SpanHandler, *, may_starve: bool = True
+    ) -> None:
         self.ladder = AudioLadder(rungs)
         self._may_encode = Rung.ENCODED in rungs
+        self._may_starve = may_starve
         self._book = book
         self._on_span = on_span
         self._told: dict[str, _Told] = {}
@@ -66,6 +70,9 @@ class AudioConductor:
         arm = (plan.arm_raw, plan.arm_page)
         page = plan.rung is Rung.PAGE
         muted = self._muted(link, plan)
+        starve = plan.starve and self._may_starve
+        if starve != told.starve:
+            link.command("ear", starve=starve)
         if page != told.page:
             link.command("encoded", on=not page and self._may_encode)
             link.command("page", on=page, since=since_ms)
@@ -76,7 +83,7 @@ class AudioConductor:
             link.command("encoded", track=local_id, on=local_id not in muted and self._may_encode)
         if arm != told.arm:
             link.command("arm", raw=arm[0], page=arm[1])
-        self._told[link.instance] = _Told(arm, page, plan.raw, muted)
+        self._told[link.instance] = _Told(arm, starve, page, plan.raw, muted)
 
     def _muted(self, link: ScriptLink, plan: Plan) -> frozenset[int]:
         """The script's encoded tracks that a raw track replaces."""

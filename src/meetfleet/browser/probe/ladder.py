@@ -73,6 +73,7 @@ class Plan:
         raw: Receivers served by decoded sound instead of their packets.
         arm_raw: Listen to every receiver's decoded sound, in standby.
         arm_page: Listen to the page's mixed sound, in standby.
+        starve: Nobody needs decoded sound: proven packets are taped, and no other way is kept open.
         since_ns: From when on kept sound is to be added after a change of rung.
     """
 
@@ -80,6 +81,7 @@ class Plan:
     raw: frozenset[str]
     arm_raw: bool
     arm_page: bool
+    starve: bool
     since_ns: int
     why: str
 
@@ -164,6 +166,7 @@ class AudioLadder:
             raw=frozenset() if self._rung is Rung.PAGE else frozenset(self._raw),
             arm_raw=Rung.RAW in self._rungs and self._wants_raw_standby(now_ns),
             arm_page=Rung.PAGE in self._rungs and self._rung is not Rung.PAGE and self._wants_standby(now_ns),
+            starve=self._rung is Rung.ENCODED and not self._raw and not self._wants_standby(now_ns),
             since_ns=self._since_ns,
             why=self._why,
         )

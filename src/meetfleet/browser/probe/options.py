@@ -16,6 +16,8 @@ class ProbeOptions:
         rpc: Pieces of addresses; answers to fetch and XMLHttpRequest whose address has one become signals.
         rungs: The rungs that may be used. Fewer than all is for tests and for pages known to need it.
         tape_video: Send video frames. If not, video is neither taped nor decoded.
+        refuse_video: If video is not taped, do not even receive it: the page's offers and answers ask for none.
+        starve_audio: Give audio decoders empty packets while proven packets are taped and nobody needs decoded sound.
         starve_video: Give video decoders black pictures while nobody looks.
         hide_video: Do not paint video elements while nobody looks.
         queue_bytes: What the page may hold back while we do not read, before it drops frames.
@@ -28,6 +30,8 @@ class ProbeOptions:
     rpc: tuple[str, ...] = ()
     rungs: tuple[Rung, ...] = tuple(Rung)
     tape_video: bool = True
+    refuse_video: bool = True
+    starve_audio: bool = True
     starve_video: bool = True
     hide_video: bool = True
     queue_bytes: int = 24 * 1024 * 1024

@@ -64,7 +64,9 @@ class Probe:
         self._url = ""
         self._links: dict[str, ScriptLink] = {}
         self._book = TrackBook()
-        self._audio = AudioConductor(self.options.rungs, self._book, sink.on_capture)
+        self._audio = AudioConductor(
+            self.options.rungs, self._book, sink.on_capture, may_starve=self.options.starve_audio
+        )
         self._film = Film(page, clock, sink, self._book, self.options, self._command_top)
         self._picture = PictureConductor(sink.on_capture, self._film.run)
         self._binding = BindingWire(page, self._secret, self)

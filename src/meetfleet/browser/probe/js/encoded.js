@@ -76,12 +76,13 @@ class EncodedTap {
   #lastAt = -Infinity;
   #swapped = false;
   #loudest = LEVEL_UNKNOWN;
-  #starver = new Starver();
+  #starver;
 
   /** `facts`: {kind, receiver, stream, mid}. */
   constructor(link, facts) {
     this.link = link;
     this.facts = facts;
+    this.#starver = facts.kind === 'video' ? new PictureStarver() : new SoundStarver();
     // One object with the claim's: the stream's id comes later than the claim, with the remote description.
     this.track = new Track(link, Object.assign(facts, { rung: 'encoded' }));
     this.chooser = new SideChooser((read) => this.#tape(read));
@@ -131,7 +132,7 @@ class EncodedTap {
     const read = hasPage ? readFrame(frame) : this.#read;
     if (!read) return;
     if (hasPage) this.chooser.outgoing(read);
-    if (this.facts.kind === 'video') this.#starver.feed(frame, read.codec, read.record.key);
+    return this.#starver.feed(frame, read.codec, read.record.key);
   }
 
   #tape({ record, payload, codec }) {
@@ -141,6 +142,7 @@ class EncodedTap {
   }
 
   #checked(result) {
+    this.#starver.isProven = result.fits;
     if (!result.fits && !this.#swapped && this.chooser.side !== 'undecided') {
       this.#swapped = true;
       this.chooser.swap();

@@ -4,12 +4,19 @@
 // asks for the pair gets one of ours: `tapIn` sees frames before its transform, `tapOut` after it.
 
 const PAGE_QUEUE = 60; // what Chromium itself holds for a transform that does not read
+const HOLD_MOST = 30;
+const HOLD = 'hold';
+
+/** Junctions with frames that may wait: writing many at once wakes the media thread once. */
+const holding = new Set();
+const releaseHeld = () => holding.forEach((junction) => junction.release());
 
 class Junction {
   #reader;
   #writer;
   #pageInput = null;
   #open = true;
+  #held = [];
 
   /** `taps`: {tapIn(frame, hasPage), tapOut(frame, hasPage), ended()}; each is optional. */
   constructor(streams, taps = {}) {
@@ -50,14 +57,25 @@ class Junction {
     this.#next();
   };
 
+  /** Writes what was held back, in its order. */
+  release() {
+    holding.delete(this);
+    for (const frame of this.#held.splice(0)) this.#writer.write(frame).catch(nothing);
+  }
+
   #forward(frame) {
-    if (!this.#open || this.taps.tapOut?.(frame, this.hasPage) === false) return;
-    this.#writer.write(frame).catch(nothing);
+    if (!this.#open) return;
+    const mayWait = this.taps.tapOut?.(frame, this.hasPage) === HOLD;
+    this.#held.push(frame);
+    if (mayWait && this.#held.length < HOLD_MOST) holding.add(this);
+    else this.release();
   }
 
   #end() {
     if (!this.#open) return;
     this.#open = false;
+    this.#held = [];
+    holding.delete(this);
     try {
       this.#pageInput?.close();
     } catch {

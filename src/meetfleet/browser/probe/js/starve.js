@@ -20,18 +20,20 @@ function tinyPicture(codec) {
 }
 
 /** Decides what one video receiver's decoder gets. */
-class Starver {
+class PictureStarver {
   #state = 'real'; // real: real pictures; tiny: black ones; waiting: black ones until the next key frame
 
-  /** Changes the frame's data if need be. Called once per frame, after the frame was taped. */
+  /** Changes the frame's data if need be. Called once per frame, after the frame was taped. Says if the frame may wait. */
   feed(frame, codec, isKey) {
     if (!look.isReal()) {
       const tiny = tinyPicture(codec);
       this.#state = tiny ? 'tiny' : 'real';
-      if (tiny) frame.data = tiny;
-    } else if (this.#state !== 'real') {
-      this.#towardsReal(frame, codec, isKey);
+      if (!tiny) return undefined;
+      frame.data = tiny;
+      return isKey ? undefined : HOLD;
     }
+    if (this.#state !== 'real') this.#towardsReal(frame, codec, isKey);
+    return undefined;
   }
 
   get isReal() {
@@ -46,5 +48,33 @@ class Starver {
     const ask = this.#state === 'tiny' && look.askKey;
     this.#state = 'waiting';
     frame.data = ask ? new Uint8Array(BROKEN).buffer : tinyPicture(codec);
+  }
+}
+
+/** Whether nobody listens to decoded sound: the bot knows, because it chooses the rung. */
+const ear = { starve: false };
+
+/** Opus silence that lasts as long as the packet which begins like this; null for lengths nobody sends. */
+function silentPacket([toc, count]) {
+  const config = toc >> 3;
+  const lengthMs = config < 12 ? [10, 20, 40, 60][config & 3] : config < 16 ? [10, 20][config & 1] : [2.5, 5, 10, 20][config & 3];
+  const frames = [1, 2, 2, count & 63][toc & 3];
+  const units = (lengthMs * frames) / 20;
+  if (units === 0.5) return [0xf0, 0xff, 0xfe];
+  if (units === 1) return [0xf8, 0xff, 0xfe];
+  return Number.isInteger(units) && units > 1 && units <= 6 ? [0xfb, units, ...Array(units).fill([0xff, 0xfe]).flat()] : null;
+}
+
+/**
+ * Decides what one audio receiver's decoder gets: silence of the same length while nobody listens. Levels and sources of
+ * speech stand in the RTP headers, so the page still sees who speaks, and how loud.
+ */
+class SoundStarver {
+  isProven = false; // the packets were found to hold the sound that their levels promise
+
+  feed(frame, codec) {
+    if (!ear.starve || !this.isProven || codec !== 'opus') return;
+    const silence = silentPacket(new Uint8Array(frame.data, 0, 2));
+    if (silence) frame.data = Uint8Array.from(silence).buffer;
   }
 }

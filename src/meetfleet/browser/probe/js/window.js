@@ -16,6 +16,7 @@ function startInWindow(settings) {
   const picture = new PictureRung(link);
 
   if (scope.RTCPeerConnection) {
+    if (settings.refuseVideo) new VideoRefusal().install();
     rtc.install();
     channels.install();
   }
@@ -27,6 +28,8 @@ function startInWindow(settings) {
     raw.arm(command.raw);
     sound.arm(command.page);
   });
+  link.onCommand('ear', ({ starve }) => (ear.starve = starve));
+  link.onTick(releaseHeld);
   link.onCommand('encoded', ({ track, on }) => rtc.taps.serve(track, on));
   link.onCommand('raw', ({ receiver, on, since }) => raw.serve(receiver, on, since));
   link.onCommand('page', ({ on, since }) => sound.serve(on, since));

@@ -6,6 +6,8 @@ function startInWorker(settings) {
   const link = new Link(settings, 'worker');
   look.starve = settings.starve;
   const { taps } = new WorkerHook(link).install();
+  link.onCommand('ear', ({ starve }) => (ear.starve = starve));
+  link.onTick(releaseHeld);
   link.onCommand('encoded', ({ track, on }) => taps.serve(track, on));
   link.onCommand('look', (command) => setLook(link, command, taps));
   link.onTick((n) => {
