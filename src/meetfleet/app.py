@@ -32,6 +32,7 @@ from meetfleet.control.finaliser import Finaliser
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
 from meetfleet.control.orders import Orders
+from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.rendering import Rendering
@@ -144,7 +145,7 @@ class App(Foundation):
 
     def _v2_services(self) -> V2Services:
         return V2Services(
-            gate=KeyGate(self.keys),
+            gate=KeyGate(self.keys, RateLimiter(self.database)),
             bots=self.bots,
             orders=Orders(self.database, self.bots, self.clock),
             recordings=Recordings(self.database),

@@ -23,6 +23,7 @@ from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.orders import Orders
+from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.end_reason import EndReason
@@ -37,6 +38,7 @@ from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import ArtifactRow, ArtifactStatus, BotRow, Permissions, TeamRow
 from meetfleet.store.times import utc
+from meetfleet.testing.clock import ManualClock
 from meetfleet.testing.control import RememberingQueue
 from meetfleet.testing.objects import MemoryObjects
 
@@ -64,6 +66,7 @@ class V2World:
         self.database = database
         self.schemas = schemas
         self.clock = SystemClock()
+        self.rate_clock = ManualClock()
         self.queue = RememberingQueue()
         self.box = SecretBox("k" * 40)
         self.objects = MemoryObjects()
@@ -79,13 +82,13 @@ class V2World:
         self.team = TeamRow(name="people")
         self.key = self.sending_key = ""
 
-    async def start(self) -> "V2World":
-        self.team, self.key = await self.new_team()
+    async def start(self, **team: Any) -> "V2World":
+        self.team, self.key = await self.new_team(**team)
         _, self.sending_key = await self.keys.create(self.team, "sending", Permissions.SENDING)
         return self
 
-    async def new_team(self) -> tuple[TeamRow, str]:
-        team = TeamRow(name="people")
+    async def new_team(self, **changes: Any) -> tuple[TeamRow, str]:
+        team = TeamRow(name="people", **changes)
         async with self.database.transaction() as session:
             session.add(team)
         _, key = await self.keys.create(team, "full")
@@ -162,7 +165,7 @@ class V2World:
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         install_errors(app)
         services = V2Services(
-            gate=KeyGate(self.keys),
+            gate=KeyGate(self.keys, RateLimiter(self.database, self.rate_clock)),
             bots=self.bots,
             orders=Orders(self.database, self.bots, self.clock),
             recordings=Recordings(self.database),

@@ -4,7 +4,9 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from meetfleet.api.edge import tell_allowance
 from meetfleet.control.keys import Caller, Keys
+from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.domain.errors import Forbidden
 
 KEY_HEADER = "x-meeting-baas-api-key"
@@ -13,6 +15,9 @@ SENDING_OPERATIONS = frozenset(
     {"createBot", "batchCreateBots", "createScheduledBot", "batchCreateScheduledBots", "createCalendarBot"}
 )
 """All that a key with sending access may do. Source: contract.md 1.2."""
+
+COUNTED_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""Reading is free. Source: contract.md 1.7 and C7."""
 
 
 class Gate(Protocol):
@@ -23,18 +28,25 @@ class Gate(Protocol):
 
         Raises:
             Unauthenticated: no key, or one that we do not know. Forbidden: a key without this permission.
+            TooManyRequests: the team calls too often.
         """
         ...
 
 
 class KeyGate:
-    """Asks for an API key and looks at its permissions. Limits of rate would come here, too."""
+    """Asks for an API key, looks at its permissions, then at how often its team calls. Source: contract.md 1.8."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, limiter: RateLimiter) -> None:
         self._keys = keys
+        self._limiter = limiter
 
     async def admit(self, request: Request, operation_id: str) -> Caller:
         caller = await self._keys.authenticate(request.headers.get(KEY_HEADER))
         if not caller.may_read and operation_id not in SENDING_OPERATIONS:
             raise Forbidden("This API key has sending access only: it may create bots, nothing else.")
+        if request.method in COUNTED_METHODS:
+            allowance = await self._limiter.count(caller.team)
+            if allowance is not None:
+                tell_allowance(request, allowance)
+                allowance.check()
         return caller

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 import structlog
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meetfleet.api.errors import envelope
+from meetfleet.control.rate_limit import Allowance
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 _REQUEST_ID = re.compile(r"^[\w.-]{1,64}$")
@@ -17,6 +19,11 @@ _UNLIMITED = re.compile(r"^/link/bots/[^/]+/segments/")
 _CHATTY = re.compile(r"^/(link/|healthz|readyz)")
 
 log = structlog.get_logger()
+
+
+def tell_allowance(request: Request, allowance: Allowance) -> None:
+    """Has the answer tell what is left of the team's allowance, whatever that answer will be."""
+    request.state.allowance = allowance
 
 
 class BodyTooLarge(Exception):
@@ -34,6 +41,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         request = _Request(scope, self._max_body_bytes)
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):
             await self._pass(request, scope, receive, send)
@@ -51,7 +59,7 @@ class Edge:
                 return  # whatever the application makes of the cut-off body
             if message["type"] == "http.response.start":
                 request.status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request.request_id.encode())]
+                message["headers"] = [*message["headers"], *request.headers()]
             await send(message)
 
         try:
@@ -67,7 +75,7 @@ class Edge:
     async def _refuse(self, request: "_Request", scope: Scope, receive: Receive, send: Send) -> None:
         request.status = 413
         message = f"The request body is larger than {self._max_body_bytes} bytes."
-        headers = {"connection": "close", "x-request-id": request.request_id}
+        headers = {"connection": "close", **{name.decode(): value.decode() for name, value in request.headers()}}
         await JSONResponse(envelope(413, message), 413, headers=headers)(scope, receive, send)
 
 
@@ -79,6 +87,7 @@ class _Request:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         self.request_id = given if _REQUEST_ID.match(given) else uuid4().hex[:16]
         self.status: int | None = None
+        self._state: Mapping[str, object] = scope["state"]
         self._method, self._path = str(scope["method"]), str(scope["path"])
         self._limit = None if _UNLIMITED.match(self._path) else max_body_bytes
         self._announced = headers.get(b"content-length", b"")
@@ -90,6 +99,16 @@ class _Request:
         """Whether more was announced, or has come, than is allowed."""
         announced = int(self._announced) if self._announced.isdigit() else 0
         return self._limit is not None and max(announced, self._received) > self._limit
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What every answer carries, and what is left of the team's allowance if the request was counted."""
+        found = {"x-request-id": self.request_id}
+        allowance = self._state.get("allowance")
+        if isinstance(allowance, Allowance):
+            found["x-ratelimit-limit"] = str(allowance.limit)
+            found["x-ratelimit-remaining"] = str(allowance.remaining)
+            found["x-ratelimit-reset"] = str(allowance.reset_s)
+        return [(name.encode(), value.encode()) for name, value in found.items()]
 
     def count(self, message: Message) -> None:
         self._received += len(message.get("body", b""))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
@@ -68,5 +68,8 @@ class KeyRepository:
 
     async def touch(self, key: ApiKeyRow, now: datetime) -> None:
         """Remembers the last use, to the minute: a write on every request would be waste."""
-        if key.last_used_at is None or now - key.last_used_at > _USED_GRANULARITY:
-            await self._session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key.id).values(last_used_at=now))
+        due = now - _USED_GRANULARITY
+        if key.last_used_at is None or key.last_used_at < due:
+            # Asked again in the statement: of many requests at that moment one writes.
+            stale = or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < due)
+            await self._session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key.id, stale).values(last_used_at=now))

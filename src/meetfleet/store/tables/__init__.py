@@ -3,6 +3,7 @@
 from meetfleet.store.tables.base import Base
 from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, EventKind, LinkCursorRow
 from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
+from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.tables.tokens import EntryKind, TokenAccountRow, TokenEntryRow
@@ -25,6 +26,7 @@ __all__ = [
     "MessageStatus",
     "ParticipantRow",
     "Permissions",
+    "RateWindowRow",
     "SegmentRow",
     "TeamRow",
     "TokenAccountRow",
