@@ -121,6 +121,16 @@ function drawOperation(spec, header, method, path, operation) {
   return make("details", { id: operation.operationId }, line, inside);
 }
 
+/** Operations of one tag stand together under its name, in the order in which tags first appear. */
+function sectionOf(main, tag) {
+  const name = tag || "Other";
+  const known = [...main.children].find((section) => section.dataset.tag === name);
+  if (known) return known;
+  const section = make("section", { "data-tag": name, "aria-label": name }, make("h2", {}, name));
+  main.append(section);
+  return section;
+}
+
 function remember(form, header) {
   const input = document.getElementById("key"), state = document.getElementById("auth-state");
   input.value = sessionStorage.getItem(STORED_KEY) || "";
@@ -145,7 +155,9 @@ async function start() {
   remember(document.getElementById("auth"), header);
   main.replaceChildren();
   for (const [path, methods] of Object.entries(spec.paths)) {
-    for (const [method, operation] of Object.entries(methods)) main.append(drawOperation(spec, header, method, path, operation));
+    for (const [method, operation] of Object.entries(methods)) {
+      sectionOf(main, (operation.tags || [])[0]).append(drawOperation(spec, header, method, path, operation));
+    }
   }
   const wanted = document.getElementById(location.hash.slice(1));
   if (wanted) { wanted.open = true; wanted.scrollIntoView(); }
