@@ -150,6 +150,7 @@ class App(Foundation):
             orders=Orders(self.database, self.bots, self.clock),
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
+            zoom_credentials=self.zoom_credentials,
             link=self.signer.sign,
             box=self.secrets,
             clock=self.clock,

@@ -12,12 +12,16 @@ from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.teams import FirstStart, Teams
+from meetfleet.control.zoom_api import ZoomApi
+from meetfleet.control.zoom_credentials import ZoomCredentials
+from meetfleet.control.zoom_tokens import ZoomTokens
 from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.errors import RunnerError
 from meetfleet.jobs.queue import ProcrastinateQueue, job_app
 from meetfleet.notify.endpoints import Endpoints
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.outside.addresses import AddressGuard
+from meetfleet.outside.guarded_http import GuardedHttp
 from meetfleet.settings import Settings
 from meetfleet.storage.obstore_objects import open_objects
 from meetfleet.storage.presign import UrlSigner
@@ -45,12 +49,16 @@ class Foundation:
         self.queue = ProcrastinateQueue(self.job_app)
         self.signer = UrlSigner(self.secrets.derive("links to files"), settings.base_url)
         self.guard = AddressGuard(allow_private=settings.allow_private_webhooks)
+        self.http = GuardedHttp(self.guard)
         self.endpoints = Endpoints(self.database, self.secrets, self.guard, self.clock)
         self.notices = WebhookNotices(self.queue, self.clock)
         self.lifecycle = Lifecycle(self.notices)
         self.keys = Keys(self.database, self.clock)
         self.teams = Teams(self.database, self.keys)
         self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
+        zoom = ZoomApi(self.http, self.clock, oauth_url=settings.zoom_oauth_url, api_url=settings.zoom_api_url)
+        self.zoom_credentials = ZoomCredentials(self.database, self.secrets, zoom, self.clock)
+        self.zoom_tokens = ZoomTokens(self.database, self.secrets, zoom, self.http, self.clock)
 
     @property
     def _embedded(self) -> EmbeddedPostgres:
@@ -77,6 +85,7 @@ class Foundation:
         return await self.teams.ensure_first(self.settings.api_key)
 
     async def close(self) -> None:
+        await self.http.close()
         await self.database.close()
         if self.postgres is not None:
             self.postgres.stop()

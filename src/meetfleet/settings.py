@@ -74,6 +74,12 @@ def _port(text: str) -> int:
     return value
 
 
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("use an http or https URL")
+    return text.rstrip("/")
+
+
 def _level(text: str) -> str:
     level = text.strip().lower()
     if level not in ("debug", "info", "warning", "error"):
@@ -153,6 +159,10 @@ class Settings:
         VideoMode,
         shown="eager",
     )
+    zoom_oauth_url: str = _setting(
+        "Where Zoom gives tokens; another address for Zoom for Government.", "https://zoom.us", _address
+    )
+    zoom_api_url: str = _setting("Zoom's REST API, likewise.", "https://api.zoom.us", _address)
     allow_private_webhooks: bool = _setting(
         "Whether webhooks may go to private and loopback addresses.", False, _boolean, shown="false"
     )

@@ -1,6 +1,7 @@
 """Meeting BaaS v2: keys, envelopes, bodies, limits. What holds for every operation."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ CREATE = {"bot_name": "Notes", "meeting_url": MEET}
 async def operations(api: V2World) -> list[tuple[str, str, str]]:
     document = (await api.client.get("/v2/openapi.json")).json()
     return [
-        (operation["operationId"], method.upper(), path.replace("{bot_id}", ABSENT))
+        (operation["operationId"], method.upper(), re.sub(r"{\w+}", ABSENT, path))
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]

@@ -1,7 +1,6 @@
 """The v2 API over its real services and a real database; jobs are remembered, bots are moved by hand."""
 
 import dataclasses
-import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -25,11 +24,15 @@ from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.orders import Orders
 from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
+from meetfleet.control.zoom_api import ZoomApi
+from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.redelivery import Redelivery
+from meetfleet.outside.addresses import AddressGuard
+from meetfleet.outside.guarded_http import GuardedHttp
 from meetfleet.storage.objects import artifact_key
 from meetfleet.storage.presign import UrlSigner
 from meetfleet.store.database import Database
@@ -46,8 +49,15 @@ MEET = "https://meet.google.com/abc-defg-hij"
 ABSENT = "0190a0b0-0000-7000-8000-000000000001"
 BASE_URL = "http://bots.test"
 TO_RECORDING = (BotState.STARTING, BotState.JOINING, BotState.WAITING_ROOM, BotState.IN_CALL, BotState.RECORDING)
-_ID = re.compile(r"(?<=/v2/bots/)[^/?]+")
-_WORDS = frozenset({"batch", "scheduled"})
+_IDS = {
+    "bots": "bot_id",
+    "zoom-credentials": "id",
+    "meet-workspaces": "workspace_id",
+    "teams-workspaces": "workspace_id",
+    "meet-logins": "credential_id",
+    "teams-logins": "credential_id",
+}
+_WORDS = frozenset({"batch", "scheduled", "utilization"})
 
 
 def document() -> dict[str, Any]:
@@ -59,10 +69,18 @@ def document() -> dict[str, Any]:
     return TestClient(app).get("/v2/openapi.json").json()
 
 
+def template_of(path: str) -> str:
+    """The path as the specification writes it: `/v2/bots/{bot_id}/leave`."""
+    parts = path.split("?")[0].split("/")
+    if len(parts) > 3 and parts[2] in _IDS and parts[3] not in _WORDS:
+        parts[3] = f"{{{_IDS[parts[2]]}}}"
+    return "/".join(parts)
+
+
 class V2World:
     """One fresh team with a key of each kind."""
 
-    def __init__(self, database: Database, schemas: V2Schemas) -> None:
+    def __init__(self, database: Database, schemas: V2Schemas, *, zoom_url: str = "http://127.0.0.1:9") -> None:
         self.database = database
         self.schemas = schemas
         self.clock = SystemClock()
@@ -74,6 +92,8 @@ class V2World:
         self.lifecycle = Lifecycle(self.notices)
         self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
         self.keys = Keys(database, self.clock)
+        self.http = GuardedHttp(AddressGuard(allow_private=True))
+        self.zoom = ZoomApi(self.http, self.clock, oauth_url=zoom_url, api_url=zoom_url)
         self.signer = UrlSigner(self.box.derive("links"), BASE_URL)
         self.app = self._app()
         self.client = httpx2.AsyncClient(
@@ -100,9 +120,7 @@ class V2World:
         """A request with the team's full key, whose answer the published specification has judged."""
         own = {KEY_HEADER: self.key if key is None else key, **(headers or {})}
         answer = await self.client.request(method, path, headers=own, **more)
-        bare = path.split("?")[0]
-        template = _ID.sub(lambda found: found[0] if found[0] in _WORDS else "{bot_id}", bare)
-        self.schemas.check_response(method, template, answer.status_code, answer.json())
+        self.schemas.check_response(method, template_of(path), answer.status_code, answer.json())
         return answer
 
     async def create(self, **body: Any) -> UUID:
@@ -170,6 +188,7 @@ class V2World:
             orders=Orders(self.database, self.bots, self.clock),
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
+            zoom_credentials=ZoomCredentials(self.database, self.box, self.zoom, self.clock),
             link=self.signer.sign,
             box=self.box,
             clock=self.clock,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.control.admission import Admission
 from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.zoom_credentials import refuse_unknown_credential
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import Conflict, NotFound
@@ -80,9 +81,11 @@ class Bots:
         """Stores a queued bot and its dispatch job.
 
         Raises:
+            InvalidRequest: it names a Zoom credential that never was.
             Refusal: the team's plan, tokens or another bot in the meeting do not let it run.
         """
         async with self._database.transaction() as session:
+            await refuse_unknown_credential(session, team, new.options)
             bot = await BotRepository(session).add(_row(team, new, self._now()))
             await self._admission.check(session, team, bot)
             event = await self._lifecycle.record(session, bot, at=bot.created_at, cause="request")

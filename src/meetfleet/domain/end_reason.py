@@ -55,6 +55,8 @@ class EndReason(StrEnum):
     INVALID_MEETING_URL = "invalid_meeting_url"
     BLOCKED_BY_PLATFORM = "blocked_by_platform"
     LOGIN_REQUIRED = "login_required"
+    ZOOM_OBF_TOKEN_ERROR = "zoom_obf_token_error"
+    ZOOM_ACCESS_TOKEN_ERROR = "zoom_access_token_error"
     MEETING_ENDED_BEFORE_RECORD = "meeting_ended_before_record"
     STOPPED_BEFORE_RECORD = "stopped_before_record"
     RECORDING_DISABLED = "recording_disabled"
@@ -194,6 +196,18 @@ _PROJECTIONS: dict[EndReason, Projection] = {
         "The meeting admits signed-in accounts only.",
         "auth_failure",
         "CannotJoinMeeting",
+        v2_signal="meeting_error",
+    ),
+    EndReason.ZOOM_OBF_TOKEN_ERROR: Projection(
+        "ZOOM_OBF_TOKEN_ERROR",
+        "No token to join the Zoom meeting on behalf of a user could be had.",
+        "auth_failure",
+        v2_signal="meeting_error",
+    ),
+    EndReason.ZOOM_ACCESS_TOKEN_ERROR: Projection(
+        "ZOOM_ACCESS_TOKEN_ERROR",
+        "The token URL gave no token to join the Zoom meeting with.",
+        "auth_failure",
         v2_signal="meeting_error",
     ),
     EndReason.MEETING_ENDED_BEFORE_RECORD: Projection(

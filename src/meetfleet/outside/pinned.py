@@ -6,10 +6,15 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 
 
-def pinned_request(method: str, url: str, host: str, address: str, headers: Mapping[str, str]) -> httpx2.Request:
+def pinned_request(
+    method: str, url: str, host: str, address: str, headers: Mapping[str, str], body: bytes = b""
+) -> httpx2.Request:
     """A request to `address` under the name of `host`: in the Host header, and in what certificates are judged by."""
     ours = {"host": urlsplit(url).netloc, "connection": "close", "accept-encoding": "identity"}
-    return httpx2.Request(method, _at(url, address), headers={**headers, **ours}, extensions={"sni_hostname": host})
+    extensions = {"sni_hostname": host}
+    return httpx2.Request(
+        method, _at(url, address), headers={**headers, **ours}, content=body or None, extensions=extensions
+    )
 
 
 def _at(url: str, address: str) -> str:

@@ -7,9 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from meetfleet.domain.errors import MeetfleetError
+
+_NONCE_BYTES = 12
+_FORM = "g1."
+"""Names how a value is sealed, so that another way can come beside it."""
 
 
 class UnreadableSecret(MeetfleetError):
@@ -17,7 +22,7 @@ class UnreadableSecret(MeetfleetError):
 
 
 class SecretBox:
-    """Seals and opens strings, and derives further keys from the same root.
+    """Seals and opens strings (AES-256-GCM), and derives further keys from the same root. Source: contract.md 9.7.
 
     Args:
         root_key: 32 or more characters; whoever has it and the database can read everything.
@@ -25,7 +30,7 @@ class SecretBox:
 
     def __init__(self, root_key: str) -> None:
         self._root = root_key.encode()
-        self._fernet = Fernet(base64.urlsafe_b64encode(self.derive("seal")))
+        self._cipher = AESGCM(self.derive("seal"))
 
     @classmethod
     def of(cls, root_key: str | None, folder: Path) -> Self:
@@ -37,13 +42,17 @@ class SecretBox:
         return hashlib.blake2b(purpose.encode(), key=hashlib.sha256(self._root).digest(), digest_size=32).digest()
 
     def seal(self, text: str) -> str:
-        return self._fernet.encrypt(text.encode()).decode()
+        """Another value each time, even for the same text."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, text.encode(), None)
+        return _FORM + base64.urlsafe_b64encode(sealed).decode()
 
     def open(self, sealed: str) -> str:
         """Raises UnreadableSecret if the key is another one, or the text was changed."""
         try:
-            return self._fernet.decrypt(sealed.encode()).decode()
-        except InvalidToken as error:
+            raw = base64.urlsafe_b64decode(sealed.removeprefix(_FORM))
+            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None).decode()
+        except (InvalidTag, ValueError) as error:
             raise UnreadableSecret("A stored secret cannot be opened with the present key.") from error
 
 

@@ -15,6 +15,7 @@ UUID_PATTERN = (
     "^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
     "|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$"
 )
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:.")
 _TIME_SCHEMA = {
     "type": "string",
     "format": "date-time",
@@ -65,9 +66,16 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _any_uri(text: str) -> str:
+    if not _SCHEME.match(text) or not text.isprintable() or " " in text or len(text) > 2048:
+        raise ValueError("must be an absolute URI")
+    return text
+
+
 _URI = WithJsonSchema({"type": "string", "format": "uri"})
 WireTime = Annotated[datetime, PlainSerializer(wire_time, return_type=str), WithJsonSchema(_TIME_SCHEMA)]
 Uri = Annotated[str, _URI]
+AnyUri = Annotated[str, AfterValidator(_any_uri), _URI]
 HttpsUrl = Annotated[str, AfterValidator(_https), _URI]
 WebUrl = Annotated[str, AfterValidator(_web), _URI]
 SocketUrl = Annotated[str, AfterValidator(_socket), _URI]

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,8 @@ from meetfleet.domain.dialects.v2 import PLATFORMS, STATUS_ALIASES, Status, stan
 from meetfleet.domain.errors import InvalidRequest
 from meetfleet.domain.meeting_url import Platform
 from meetfleet.store.repositories.bots import BotFilter
+
+Member = TypeVar("Member", bound=StrEnum)
 
 REACH = timedelta(days=90)
 _SKEW = timedelta(minutes=5)
@@ -53,7 +56,7 @@ def bot_filter(query: ListBotsQuery, now: datetime) -> BotFilter:
         # Bots that other dialects sent to platforms unknown to this one have no word here, so they are not shown.
         platforms=platforms or frozenset(PLATFORMS.values()),
         standings=tuple(standings_of(_statuses(query.status))) if words(query.status) else None,
-        extra=_pairs(query.extra),
+        extra=pairs(query.extra),
     )
 
 
@@ -95,8 +98,18 @@ def _statuses(text: str | None) -> list[Status]:
         raise InvalidRequest(f"status: {error}.", code="bad_filter") from None
 
 
-def _pairs(text: str | None) -> Mapping[str, str]:
-    pairs = [word.partition(":") for word in words(text)]
-    if any(not key or not colon for key, colon, _ in pairs):
+def pairs(text: str | None) -> Mapping[str, str]:
+    """The conditions of an `extra` filter. Raises InvalidRequest if they are none."""
+    found = [word.partition(":") for word in words(text)]
+    if any(not key or not colon for key, colon, _ in found):
         raise InvalidRequest("extra: conditions look like key:value,other:value.", code="bad_filter")
-    return {key: value for key, _, value in pairs}
+    return {key: value for key, _, value in found}
+
+
+def members(name: str, kind: type[Member], text: str | None) -> frozenset[Member]:
+    """The words of a comma-separated value as members of a closed list. Raises InvalidRequest for any other word."""
+    known = {member.value: member for member in kind}
+    unknown = [word for word in words(text) if word not in known]
+    if unknown:
+        raise InvalidRequest(f"{name}: '{unknown[0][:40]}' is none of {', '.join(known)}.", code="bad_filter")
+    return frozenset(known[word] for word in words(text))

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
+from meetfleet.api.v2.bodies import Body as _Body
 from meetfleet.api.v2.fields import (
     EMAIL,
     CallableUrl,
@@ -15,11 +16,6 @@ from meetfleet.api.v2.fields import (
     Uuid,
     WebUrl,
 )
-
-
-class _Body(BaseModel):
-    # JSON says what it means: "600" is no number, 1 is no boolean.
-    model_config = ConfigDict(strict=True, extra="ignore")
 
 
 def _email_or_empty(text: str) -> str:

@@ -2,22 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from meetfleet.api.v2.bodies import Closed as _Closed
+from meetfleet.api.v2.bodies import Success as _Success
 from meetfleet.api.v2.fields import Extra, Uri, Uuid, WireTime
 from meetfleet.domain.dialects.v2 import Status
 
 PlatformWord = Literal["zoom", "meet", "teams"]
 RecordingModeWord = Literal["audio_only", "speaker_view", "gallery_view"]
 TranscriptionStatus = Literal["queued", "processing", "done", "error", "not-applicable", "not-started"]
-
-
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Success(_Closed):
-    success: Literal[True] = True
 
 
 class _List(_Success):

@@ -41,11 +41,12 @@ def _caller(request: Request) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
-BotId = Annotated[str, Path(pattern=UUID_PATTERN, json_schema_extra={"format": "uuid"})]
+PathId = Annotated[str, Path(pattern=UUID_PATTERN, json_schema_extra={"format": "uuid"})]
+BotId = PathId
 
 _ABOUT = {
     402: "Too few tokens",
-    404: "No such bot, or another team's",
+    404: "Unknown, or another team's",
     409: "Not in the bot's present state",
     422: "The meeting does not permit it",
 }

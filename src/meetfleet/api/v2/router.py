@@ -14,6 +14,7 @@ from meetfleet.api.v2.bots import add_bot_routes
 from meetfleet.api.v2.lookup import add_lookup_routes
 from meetfleet.api.v2.route import gated
 from meetfleet.api.v2.services import V2Services
+from meetfleet.api.v2.zoom_credentials import add_zoom_credential_routes
 
 _ABOUT = (
     "Sends bots to meetings and gives you what they bring home: sound, video, who spoke when, chat. "
@@ -23,10 +24,16 @@ _ABOUT = (
 
 def v2_router(services: V2Services) -> APIRouter:
     """The whole dialect, `/v2/openapi.json` included."""
-    routes = APIRouter(prefix="/v2", route_class=gated(services.gate), tags=["Bots"])
-    add_bot_routes(routes, services)
-    add_lookup_routes(routes, services)
-    add_action_routes(routes, services)
+    route_class = gated(services.gate)
+    routes = APIRouter(prefix="/v2", route_class=route_class)
+    bots = APIRouter(route_class=route_class, tags=["Bots"])
+    add_bot_routes(bots, services)
+    add_lookup_routes(bots, services)
+    add_action_routes(bots, services)
+    routes.include_router(bots)
+    zoom = APIRouter(route_class=route_class, tags=["Zoom credentials"])
+    add_zoom_credential_routes(zoom, services)
+    routes.include_router(zoom)
     document = describe(routes)
 
     router = APIRouter(include_in_schema=False)

@@ -6,6 +6,7 @@ from meetfleet.api.auth import Gate
 from meetfleet.control.bots import Bots
 from meetfleet.control.orders import Orders
 from meetfleet.control.recordings import Recordings
+from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.domain.clock import Clock
 from meetfleet.notify.payloads.v2 import Link
 from meetfleet.notify.redelivery import Redelivery
@@ -23,6 +24,7 @@ class V2Services:
     orders: Orders
     recordings: Recordings
     redelivery: Redelivery
+    zoom_credentials: ZoomCredentials
     link: Link
     box: SecretBox
     clock: Clock

@@ -7,6 +7,7 @@ from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.tables.tokens import EntryKind, TokenAccountRow, TokenEntryRow
+from meetfleet.store.tables.zoom_credentials import CredentialState, ZoomCredentialRow, ZoomCredentialType
 
 __all__ = [
     "ApiKeyRow",
@@ -18,6 +19,7 @@ __all__ = [
     "BotRow",
     "ChatMessageRow",
     "CommandRow",
+    "CredentialState",
     "EndpointRow",
     "EntryKind",
     "EventKind",
@@ -31,4 +33,6 @@ __all__ = [
     "TeamRow",
     "TokenAccountRow",
     "TokenEntryRow",
+    "ZoomCredentialRow",
+    "ZoomCredentialType",
 ]
