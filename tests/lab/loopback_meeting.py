@@ -19,6 +19,7 @@ from meetfleet.browser.chromium import Chromium
 from meetfleet.browser.flags import BrowserOptions
 from meetfleet.browser.page import Page
 from meetfleet.browser.probe import Probe, ProbeOptions
+from meetfleet.browser.probe.server import ProbeServer
 from meetfleet.domain.clock import SystemClock
 from meetfleet.tape.frame import EncodedFrame
 from meetfleet.tape.records import CaptureSpan, TrackInfo
@@ -148,7 +149,11 @@ def serve_pages(speech: Path, policy: str = STRICT) -> Iterator[str]:
 
 @asynccontextmanager
 async def meeting_with_probe(
-    speech: Path, options: ProbeOptions | None = None, *, is_public: bool = True
+    speech: Path,
+    options: ProbeOptions | None = None,
+    *,
+    is_public: bool = True,
+    server: ProbeServer | None = None,
 ) -> AsyncIterator[Meeting]:
     """A browser with the meeting page, which Chromium takes for a page of the public internet."""
     with serve_pages(speech) as origin:
@@ -157,7 +162,7 @@ async def meeting_with_probe(
         browser = await Chromium.launch(BrowserOptions(extra_args=public))
         try:
             page, sink = await browser.new_page(), MemorySink()
-            probe = Probe(page, SystemClock(), sink, options)
+            probe = Probe(page, SystemClock(), sink, options, server=server)
             await probe.start()
             yield Meeting(page, probe, sink, origin)
             await probe.close()

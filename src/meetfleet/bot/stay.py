@@ -51,7 +51,6 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 CLOSE_PAGE_S = 1.0
-FLUSH_S = 0.3  # what the page holds of the last frames arrives within this
 _LEAVABLE = frozenset(
     {ScreenKind.IN_CALL, ScreenKind.RECONNECTING, ScreenKind.WAITING_ROOM, ScreenKind.WAITING_HOST, ScreenKind.UNKNOWN}
 )
@@ -231,11 +230,9 @@ class Stay:
         """Pictures the end, leaves as a person would, seals the tape."""
         visit, album = self._visit, self._album
         if visit and album:
-            flushed = asyncio.create_task(asyncio.sleep(FLUSH_S))
             await album.last()
             if finish.screen.kind in _LEAVABLE:
                 await visit.adapter.leave()
-            await flushed
         await self.recorder.detach()
         self._reports.end_on_tape(finish)
         self.tape.close()

@@ -18,6 +18,7 @@ from meetfleet.browser.probe.assemble import assemble
 from meetfleet.browser.probe.conductor import AudioConductor, PictureConductor
 from meetfleet.browser.probe.film import Film
 from meetfleet.browser.probe.options import ProbeHealth, ProbeOptions, ProbeSink
+from meetfleet.browser.probe.questions import Questions
 from meetfleet.browser.probe.script_link import ScriptLink, Send
 from meetfleet.browser.probe.server import ProbeServer
 from meetfleet.browser.probe.tracks import TrackBook, TrackState
@@ -34,6 +35,7 @@ SOCKET_TIMEOUT_S = 2.0
 HEALTH_WINDOW_S = 5.0
 METER_S = 0.4
 PAINT_S = 0.2
+LAST_WORDS_S = 0.7
 LOCAL_NETWORK = ("localNetworkAccess", "localNetwork", "loopbackNetwork")
 SECOND = 1_000_000_000
 
@@ -73,8 +75,7 @@ class Probe:
         self._waiting: dict[str, int] = {}  # kind of script -> since when it should talk
         self._received: deque[tuple[int, int, int]] = deque()  # (when, frames, bytes)
         self._stall_ms = 0
-        self._asks: dict[int, tuple[set[str], asyncio.Event]] = {}
-        self._ask = 0
+        self._questions = Questions()
         self._task: asyncio.Task[None] | None = None
         self._failure: str | None = None
 
@@ -101,7 +102,8 @@ class Probe:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stops listening. What the page has not sent yet is lost: let it flush (0.3 s) first."""
+        """Takes what the page still holds, and stops listening."""
+        await self._questions.ask(self._links.values(), "flush", timeout_s=LAST_WORDS_S)
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -143,21 +145,12 @@ class Probe:
         Returns:
             Whether every moving picture was real within `timeout_s`.
         """
-        self._ask += 1
-        ask, done = self._ask, asyncio.Event()
-        links = [link for link in self._links.values() if link.is_connected]
-        self._asks[ask] = ({link.instance for link in links}, done)
-        for link in links:
-            link.command("look", ms=round(seconds * 1000), ask=ask, askKey=ask_key)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await done.wait()
+        shown = await self._questions.ask(
+            self._links.values(), "look", timeout_s=timeout_s, ms=round(seconds * 1000), askKey=ask_key
+        )
+        if shown:
             await asyncio.sleep(PAINT_S)
-            return True
-        except TimeoutError:
-            return False
-        finally:
-            del self._asks[ask]
+        return shown
 
     async def screenshot(self) -> bytes:
         """The page as PNG with real pictures in it, as far as they come within two seconds."""
@@ -203,14 +196,23 @@ class Probe:
         return instance
 
     def on_silence(self, instance: str, send: Send) -> None:
-        self._links[instance].disconnect(send)
+        link = self._links[instance]
+        link.disconnect(send)
+        if link.is_connected:
+            return
+        self._questions.gone(link)
+        if link.top:  # it comes back by itself, or sockets are closed to it now
+            self._waiting.setdefault(link.kind, self._clock.now_ns())
 
     def on_records(self, instance: str, data: bytes) -> None:
         link = self._links[instance]
+        records = link.take(data)
+        if records is None:
+            return
         batch: dict[int, list[EncodedFrame]] = {}
         frames = 0
         try:
-            for frame in unpack_probe_frames(data):
+            for frame in unpack_probe_frames(records):
                 if frame.kind is FrameKind.NOTE:
                     self._deliver(batch)
                     self._note(link, json.loads(frame.payload), frame.arrival_ns)
@@ -290,11 +292,11 @@ class Probe:
         self._sink.on_signal(str(note["channel"]), base64.b64decode(note["body"]), at_ns)
 
     def _note_looking(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
-        waiting, done = self._asks.get(int(note.get("ask") or 0), (set[str](), None))
         if note["waiting"] == 0:
-            waiting.discard(link.instance)
-        if done and not waiting:
-            done.set()
+            self._questions.answered(link, int(note.get("ask") or 0))
+
+    def _note_answer(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
+        self._questions.answered(link, int(note["ask"]))
 
     def _note_health(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
         link.clock.observe(round(note["now"] * 1e6), self._clock.now_ns())

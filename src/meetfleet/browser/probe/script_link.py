@@ -10,6 +10,8 @@ from meetfleet.browser.probe.arrival import ArrivalClock
 log = logging.getLogger(__name__)
 
 Send = Callable[[str], None]
+NUMBER_BYTES = 4
+CONFIRM_EVERY = 5  # messages: about once a second
 
 
 class ScriptLink:
@@ -28,6 +30,7 @@ class ScriptLink:
         self.tracks: dict[int, int] = {}
         self.sources: dict[int, dict[str, Any]] = {}
         self.counts: dict[str, int] = {}
+        self._got = 0  # messages
         self._send: Send | None = None
 
     @property
@@ -42,6 +45,16 @@ class ScriptLink:
         """This way is closed; another one may have been taken already."""
         if self._send == send:
             self._send = None
+
+    def take(self, message: bytes) -> memoryview | None:
+        """The records of a message, or None if it has come before: a script repeats what was not confirmed to it."""
+        number = int.from_bytes(message[:NUMBER_BYTES], "little")
+        is_new = number >= self._got
+        if is_new:
+            self._got = number + 1
+        if not is_new or self._got % CONFIRM_EVERY == 0:
+            self.command("got", count=self._got)
+        return memoryview(message)[NUMBER_BYTES:] if is_new else None
 
     def command(self, name: str, **fields: object) -> None:
         """Sends a command, or drops it if there is no way now: the state is sent again when the script is back."""

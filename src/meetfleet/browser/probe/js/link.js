@@ -1,4 +1,7 @@
 // The way to the bot: a WebSocket to this machine, or, where none opens, a function that the bot adds to the page.
+//
+// A way may break with messages on it. So each is kept until the bot has confirmed it, and sent again on the next way; the
+// bot knows by their numbers which ones it has.
 
 const FLUSH_MS = 200;
 const TICKS_PER_HEALTH = 5;
@@ -12,6 +15,9 @@ class Link {
   instance = crypto.getRandomValues(new Uint32Array(4)).join('-');
   counts = { frames: 0, bytes: 0, dropped: 0 };
   #batch = new Batch();
+  #unconfirmed = []; // messages
+  #confirmed = 0; // how many messages the bot has for sure: the number of the first unconfirmed one
+  #waiting = 0; // bytes in unconfirmed messages
   #socket = null;
   #commands = new Map();
   #tries = 0;
@@ -25,6 +31,11 @@ class Link {
   constructor(settings, kind) {
     this.settings = settings;
     this.kind = kind;
+    this.onCommand('got', ({ count }) => this.#confirm(count));
+    this.onCommand('flush', ({ ask }) => {
+      this.note({ t: 'answer', ask });
+      this.flush();
+    });
   }
 
   /** Starts, at the first use: most frames and workers of a page have nothing to say. */
@@ -38,7 +49,7 @@ class Link {
 
   /** Queues one media record; drops and counts it if the bot has not fetched the last tens of megabytes. */
   frame(record, payload) {
-    if (this.#batch.size > this.settings.queueBytes) {
+    if (this.#batch.size + this.#waiting > this.settings.queueBytes) {
       this.counts.dropped += 1;
       return;
     }
@@ -69,13 +80,25 @@ class Link {
     this.#onTick.push(handler);
   }
 
+  /** Sends what is queued, if there is a way; else it stays queued. */
   flush() {
-    if (!this.#batch.size) return;
-    if (this.#socket?.readyState === 1) {
-      if (this.#socket.bufferedAmount < this.settings.queueBytes) this.#socket.send(this.#batch.take());
-    } else if (this.#binding()) {
-      this.#greetBinding();
-      this.#binding()(`${this.instance} ${base64(this.#batch.take())}`);
+    const isOpen = this.#socket?.readyState === 1;
+    if (!this.#batch.size || !(isOpen || this.#binding())) return;
+    if (!isOpen) this.#greetBinding();
+    const message = this.#batch.take(this.#confirmed + this.#unconfirmed.length);
+    this.#unconfirmed.push(message);
+    this.#waiting += message.length;
+    this.#put(message);
+  }
+
+  #put(message) {
+    if (this.#socket?.readyState === 1) this.#socket.send(message);
+    else this.#binding()?.(`${this.instance} ${base64(message)}`);
+  }
+
+  #confirm(count) {
+    for (; this.#confirmed < count && this.#unconfirmed.length; this.#confirmed++) {
+      this.#waiting -= this.#unconfirmed.shift().length;
     }
   }
 
@@ -92,6 +115,7 @@ class Link {
     if (this.#greetedBinding) return;
     this.#greetedBinding = true;
     this.#binding()(`${this.instance} ${this.#hello()}`);
+    this.#unconfirmed.forEach((message) => this.#put(message));
   }
 
   /** A forbidden socket throws, or errs without closing, or waits for ever: each means to try again, once. */
@@ -123,6 +147,7 @@ class Link {
     this.#greetedBinding = false;
     this.#socket = socket;
     socket.send(this.#hello());
+    this.#unconfirmed.forEach((message) => this.#put(message));
     this.flush();
   }
 

@@ -38,6 +38,7 @@ function startInWindow(settings) {
     setLook(link, command, rtc.taps);
     if (settings.hideVideo) curtain.update();
   });
+  scope.addEventListener('pagehide', () => link.flush());
   const isTop = scope.top === scope;
   link.onTick((n) => {
     const measured = raw.armed || sound.armed || sound.serving || rtc.taps.isMuted;

@@ -1,9 +1,11 @@
 // Packs records for the bot: 36-byte little-endian header, CSRCs, payload. The layout is tape/frame.py's PROBE_HEADER.
+// Records travel in messages, each with a number in front.
 
 const AUDIO = 0;
 const VIDEO = 1;
 const NOTE = 2;
 const HEADER_BYTES = 36;
+const NUMBER_BYTES = 4;
 const FLAG_KEY = 1;
 const FLAG_SEQUENCE = 4;
 const LEVEL_UNKNOWN = 255;
@@ -41,11 +43,13 @@ class Batch {
     this.size += total;
   }
 
-  /** The records so far; valid until the next `add`. */
-  take() {
-    const records = this.#bytes.subarray(0, this.size);
+  /** The records so far as a message. */
+  take(number) {
+    const message = new Uint8Array(NUMBER_BYTES + this.size);
+    new DataView(message.buffer).setUint32(0, number, true);
+    message.set(this.#bytes.subarray(0, this.size), NUMBER_BYTES);
     this.size = 0;
-    return records;
+    return message;
   }
 
   #reserve(extra) {
