@@ -122,6 +122,7 @@ class App(Foundation):
                 Job.PURGE: Handler(self.bots.purge),
                 Job.DELIVER: Handler(self.delivery.deliver),
                 Job.RENDER: Handler(self._render, self.rendering.give_up),
+                Job.RETAIN: Handler(self.retention.sweep),
             },
             alone=self.postgres is not None,
         )
@@ -173,6 +174,7 @@ class App(Foundation):
             self.background.start("fleet", self.launcher.run)
             self.background.start("supervisor", self._supervise)
             self.background.start("deliveries", self._rescue_deliveries)
+            self.background.start("retention", self.retention.run)
             yield first
         finally:
             await self.background.stop()

@@ -11,7 +11,9 @@ from sqlalchemy.exc import OperationalError
 from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.retention import Retention
 from meetfleet.control.teams import FirstStart, Teams
+from meetfleet.control.tokens import Tokens
 from meetfleet.control.zoom_api import ZoomApi
 from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.control.zoom_tokens import ZoomTokens
@@ -59,6 +61,8 @@ class Foundation:
         zoom = ZoomApi(self.http, self.clock, oauth_url=settings.zoom_oauth_url, api_url=settings.zoom_api_url)
         self.zoom_credentials = ZoomCredentials(self.database, self.secrets, zoom, self.clock)
         self.zoom_tokens = ZoomTokens(self.database, self.secrets, zoom, self.http, self.clock)
+        self.tokens = Tokens(self.database, self.clock)
+        self.retention = Retention(self.database, self.bots, self.queue, self.clock)
 
     @property
     def _embedded(self) -> EmbeddedPostgres:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.control.admission import Admission
@@ -13,7 +14,7 @@ from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.zoom_credentials import refuse_unknown_credential
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
-from meetfleet.domain.errors import Conflict, NotFound
+from meetfleet.domain.errors import Conflict, NotFound, ProviderError
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import CommandType, RecordingMode, Timeouts
 from meetfleet.domain.meeting_url import MeetingUrl
@@ -26,6 +27,8 @@ from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.tables import ArtifactRow, BotEventRow, BotRow, CommandRow, ParticipantRow, TeamRow
 from meetfleet.store.times import utc
 from meetfleet.store.wakeups import wake
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ class Bots:
 
     async def get(self, team: TeamRow, bot_id: UUID) -> BotRow:
         async with self._database.transaction() as session:
-            return await _found(session, team, bot_id)
+            return await found_bot(session, team, bot_id)
 
     async def with_id_part(self, team: TeamRow, part: str) -> Sequence[BotRow]:
         """Bots whose id holds this text, scheduled ones too; two at most, to tell whether it names one."""
@@ -109,26 +112,26 @@ class Bots:
 
     async def participants(self, team: TeamRow, bot_id: UUID) -> Sequence[ParticipantRow]:
         async with self._database.transaction() as session:
-            await _found(session, team, bot_id)
+            await found_bot(session, team, bot_id)
             return await RecordingRepository(session, bot_id).participants()
 
     async def events(self, team: TeamRow, bot_id: UUID) -> Sequence[BotEventRow]:
         """The bot's history, oldest first."""
         async with self._database.transaction() as session:
-            await _found(session, team, bot_id)
+            await found_bot(session, team, bot_id)
             return await BotRepository(session).events(bot_id)
 
     async def artifacts(self, team: TeamRow, bot_id: UUID) -> Sequence[ArtifactRow]:
         """By name; none once the data was deleted."""
         async with self._database.transaction() as session:
-            bot = await _found(session, team, bot_id)
+            bot = await found_bot(session, team, bot_id)
             deleted = bot.artifacts_deleted_at is not None
             return [] if deleted else await RecordingRepository(session, bot_id).artifacts()
 
     async def screenshots(self, team: TeamRow, bot_id: UUID) -> Sequence[ArtifactRow]:
         """In the order they were taken; none for audio-only bots. Source: contract.md 2.6."""
         async with self._database.transaction() as session:
-            bot = await _found(session, team, bot_id)
+            bot = await found_bot(session, team, bot_id)
             if bot.artifacts_deleted_at is not None or not bot.recording_mode.has_video:
                 return []
             shots = [a for a in await RecordingRepository(session, bot_id).artifacts() if a.kind == "screenshot"]
@@ -141,7 +144,7 @@ class Bots:
             Conflict: `bot_status`, if its life is over.
         """
         async with self._database.transaction() as session:
-            bot = await _found(session, team, bot_id, lock=True)
+            bot = await found_bot(session, team, bot_id, lock=True)
             if bot.state.is_final:
                 raise wrong_state(bot)
             if bot.state is BotState.SCHEDULED:
@@ -169,7 +172,7 @@ class Bots:
             Conflict: `bot_status`, in any other state.
         """
         async with self._database.transaction() as session:
-            bot = await _found(session, team, bot_id, lock=True)
+            bot = await found_bot(session, team, bot_id, lock=True)
             if bot.state not in allowed:
                 raise wrong_state(bot)
             return await self._order(session, bot, command, data)
@@ -181,20 +184,35 @@ class Bots:
             Conflict: `bot_status`, while the bot is not completed or failed.
         """
         async with self._database.transaction() as session:
-            bot = await _found(session, team, bot_id, lock=True)
+            bot = await found_bot(session, team, bot_id, lock=True)
             if bot.state not in (BotState.COMPLETED, BotState.FAILED):
                 raise wrong_state(bot)
-            bot.artifacts_deleted_at = bot.artifacts_deleted_at or self._now()
-            bot.manifest = None
-            await RecordingRepository(session, bot_id).forget()
-            # The job makes sure of it should this process die before the next line has run to its end.
-            await self._queue.enqueue(session, Job.PURGE, bot_id, once=True)
+            await self.erase(session, bot)
         await self.purge(bot_id)
         return bot
 
+    async def erase(self, session: AsyncSession, bot: BotRow) -> None:
+        """Forgets what a bot recorded; the caller has locked its row, and purges its objects after the commit."""
+        bot.artifacts_deleted_at = bot.artifacts_deleted_at or self._now()
+        bot.manifest = None
+        await RecordingRepository(session, bot.id).forget()
+        # The job makes sure of it should this process die before the caller's purge has run to its end.
+        await self._queue.enqueue(session, Job.PURGE, bot.id, once=True)
+
     async def purge(self, bot_id: UUID) -> None:
-        """Removes all stored objects of a bot."""
-        await self._objects.delete_prefix(bot_prefix(str(bot_id)))
+        """Removes all stored objects of a bot, and looks whether they are gone.
+
+        Raises:
+            ProviderError: `not_purged`, some are still there; another try may help.
+        """
+        prefix = bot_prefix(str(bot_id))
+        count = await self._objects.delete_prefix(prefix)
+        left = [info.key async for info in self._objects.list(prefix)]
+        if left:
+            raise ProviderError(
+                f"{len(left)} objects of bot '{bot_id}' are still there.", code="not_purged", retryable=True
+            )
+        log.info("bot_purged", bot_id=str(bot_id), objects=count)
 
     async def _order(
         self, session: AsyncSession, bot: BotRow, kind: CommandType, data: Mapping[str, Any]
@@ -216,7 +234,8 @@ def wrong_state(bot: BotRow) -> Conflict:
     return Conflict(f"Bot '{bot.id}' is {bot.state}: operation not permitted in this state.", code="bot_status")
 
 
-async def _found(session: AsyncSession, team: TeamRow, bot_id: UUID, *, lock: bool = False) -> BotRow:
+async def found_bot(session: AsyncSession, team: TeamRow, bot_id: UUID, *, lock: bool = False) -> BotRow:
+    """One of a team's bots. Raises NotFound (`bot_not_found`)."""
     bot = await BotRepository(session).get(bot_id, team_id=team.id, lock=lock)
     if bot is None:
         raise NotFound(f"Bot with ID '{bot_id}' not found", code="bot_not_found")

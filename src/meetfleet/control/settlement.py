@@ -51,9 +51,13 @@ async def _stay_of(session: AsyncSession, bot: BotRow, reason: EndReason) -> Sta
         steps = [Step(event.state, event.at) for event in events if event.kind is EventKind.STATE]
         return Stay(waited_s=waited_seconds(steps))
     transcript = await RecordingRepository(session, bot.id).artifact(ARTIFACT_NAMES["transcription"])
-    transcribed = transcript is not None and transcript.status is ArtifactStatus.READY
-    recorded_s = bot.duration_s or 0.0
-    return Stay(recorded_s=recorded_s, transcribed_s=recorded_s if transcribed else 0.0, byok=brings_key(bot.options))
+    delivered = transcript is not None and transcript.status is ArtifactStatus.READY
+    recorded_s, byok = bot.duration_s or 0.0, brings_key(bot.options)
+    return Stay(
+        recorded_s=recorded_s,
+        transcribed_s=recorded_s if delivered and not byok else 0.0,
+        byok_transcribed_s=recorded_s if delivered and byok else 0.0,
+    )
 
 
 def _charge(bot: BotRow, event: BotEventRow, line: Line, earlier: Iterable[TokenEntryRow]) -> TokenEntryRow | None:

@@ -42,14 +42,14 @@ class Stay:
         recorded_s: Without pauses.
         waited_s: In a waiting room, or for the host.
         transcribed_s: Sound of which a transcript was delivered.
-        byok: Whether that was done with the team's own key of the provider.
+        byok_transcribed_s: The same, made with the team's own key of the provider.
         streamed_in_s, streamed_out_s: Sound that was sent into the meeting, and out of it.
     """
 
     recorded_s: float = 0.0
     waited_s: float = 0.0
     transcribed_s: float = 0.0
-    byok: bool = False
+    byok_transcribed_s: float = 0.0
     streamed_in_s: float = 0.0
     streamed_out_s: float = 0.0
 
@@ -96,10 +96,8 @@ def cost(seconds: Decimal, rate: Decimal) -> Decimal:
 
 def _extras(reason: EndReason, stay: Stay) -> Iterable[Line | None]:
     if reason is not EndReason.TRANSCRIPTION_FAILED:
-        if stay.byok:
-            yield _line(Meter.BYOK_TRANSCRIPTION, stay.transcribed_s, "Transcribed with the team's own key.")
-        else:
-            yield _line(Meter.TRANSCRIPTION, stay.transcribed_s, "Transcribed.")
+        yield _line(Meter.TRANSCRIPTION, stay.transcribed_s, "Transcribed.")
+        yield _line(Meter.BYOK_TRANSCRIPTION, stay.byok_transcribed_s, "Transcribed with the team's own key.")
     yield _line(Meter.STREAMING_INPUT, stay.streamed_in_s, "Streamed sound into the meeting.")
     yield _line(Meter.STREAMING_OUTPUT, stay.streamed_out_s, "Streamed sound out of the meeting.")
 

@@ -16,6 +16,7 @@ class Job(StrEnum):
     DELIVER = "deliver"
     PURGE = "purge"
     RENDER = "render"
+    RETAIN = "retain"
 
 
 class JobQueue(Protocol):

@@ -16,7 +16,7 @@ STAYS = st.builds(
     recorded_s=TIMES,
     waited_s=TIMES,
     transcribed_s=TIMES,
-    byok=st.booleans(),
+    byok_transcribed_s=TIMES,
     streamed_in_s=TIMES,
     streamed_out_s=TIMES,
 )
@@ -58,7 +58,7 @@ def test_each_outcome_is_charged_as_published(reason: EndReason, expected: dict[
 
 
 def test_an_own_key_makes_transcription_cheap():
-    stay = Stay(recorded_s=3600, transcribed_s=3600, byok=True)
+    stay = Stay(recorded_s=3600, byok_transcribed_s=3600)
     assert amounts(EndReason.API_REQUEST, stay) == {"recording": "1.0000", "byok_transcription": "0.0500"}
 
 
@@ -98,7 +98,7 @@ def test_staying_longer_never_costs_less(reason: EndReason, stay: Stay, more_s: 
         recorded_s=stay.recorded_s + more_s,
         waited_s=stay.waited_s + more_s,
         transcribed_s=stay.transcribed_s + more_s,
-        byok=stay.byok,
+        byok_transcribed_s=stay.byok_transcribed_s + more_s,
         streamed_in_s=stay.streamed_in_s + more_s,
         streamed_out_s=stay.streamed_out_s + more_s,
     )

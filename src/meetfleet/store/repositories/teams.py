@@ -24,6 +24,10 @@ class TeamRepository:
         """The oldest team: the one made at first start."""
         return await self._session.scalar(select(TeamRow).order_by(TeamRow.created_at, TeamRow.id).limit(1))
 
+    async def all(self) -> Sequence[TeamRow]:
+        """The oldest first."""
+        return (await self._session.scalars(select(TeamRow).order_by(TeamRow.created_at, TeamRow.id))).all()
+
     async def add(self, team: TeamRow) -> TeamRow:
         self._session.add(team)
         await self._session.flush()

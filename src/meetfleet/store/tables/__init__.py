@@ -2,6 +2,7 @@
 
 from meetfleet.store.tables.base import Base
 from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, EventKind, LinkCursorRow
+from meetfleet.store.tables.holds import HoldRow
 from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
 from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
@@ -23,6 +24,7 @@ __all__ = [
     "EndpointRow",
     "EntryKind",
     "EventKind",
+    "HoldRow",
     "LinkCursorRow",
     "MessageRow",
     "MessageStatus",

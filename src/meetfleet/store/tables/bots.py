@@ -45,6 +45,12 @@ class BotRow(Base):
         Index("ix_bots_queue", "spawned_at", "id", postgresql_where=text("state IN ('queued', 'pickup_delayed')")),
         Index("ix_bots_team_id_meeting_url", "team_id", "meeting_url"),
         Index(
+            "ix_bots_kept",
+            "team_id",
+            "ended_at",
+            postgresql_where=text("artifacts_deleted_at IS NULL AND state IN ('completed', 'failed')"),
+        ),
+        Index(
             "ix_bots_unfinished", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")
         ),
     )
