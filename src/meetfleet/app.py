@@ -32,6 +32,7 @@ from meetfleet.control.finaliser import Finaliser
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
 from meetfleet.control.orders import Orders
+from meetfleet.control.pictures import Pictures
 from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.rejoin import NeverRejoin
@@ -48,6 +49,7 @@ from meetfleet.jobs.worker import Handler, JobWorker
 from meetfleet.notify.delivery import Delivery
 from meetfleet.notify.redelivery import Redelivery
 from meetfleet.notify.sender import HttpSender
+from meetfleet.outside.guarded_fetch import GuardedFetch
 from meetfleet.settings import Settings, bot_environ
 from meetfleet.store.jobs import Job
 from meetfleet.store.wakeups import Wakeups
@@ -98,6 +100,9 @@ class App(Foundation):
     def _build_control(self) -> None:
         events = LinkEvents(self.lifecycle, self.notices, self.queue)
         self.link = LinkService(self.database, events, self.objects, self.assembler, self.wakeups, self.clock)
+        self.fetch = GuardedFetch(self.guard)
+        schemes = ("https", "http") if self.settings.allow_private_webhooks else ("https",)
+        self.pictures = Pictures(self.database, self.lifecycle, self.link, self.fetch, self.clock, schemes=schemes)
         room = partial(measure, self.settings.capacity_cores, self.settings.capacity_memory_mb)
         site = Site(f"{self.settings.local_url}/link", self._browser, self.settings.dispatch_timeout_s)
         self.dispatcher = Dispatcher(self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock)
@@ -137,7 +142,7 @@ class App(Foundation):
         api.add_middleware(Edge)
         api.include_router(health_router(self._trouble))
         api.include_router(docs_router())
-        api.include_router(link_router(self.link))
+        api.include_router(link_router(self.link, self.pictures))
         api.include_router(v2_router(self._v2_services()))
         api.mount(ADMIN_PREFIX, admin_app(self._admin_services()))
         recordings = RecordingSource(self.objects, self.rendering, self.clock)
@@ -155,6 +160,7 @@ class App(Foundation):
             link=self.signer.sign,
             box=self.secrets,
             clock=self.clock,
+            plain_http=self.settings.allow_private_webhooks,
         )
 
     def _admin_services(self) -> AdminServices:
@@ -179,6 +185,7 @@ class App(Foundation):
         finally:
             await self.background.stop()
             await self.sender.close()
+            await self.fetch.close()
             await self.close()
 
     async def _supervise(self) -> None:

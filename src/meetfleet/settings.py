@@ -164,7 +164,10 @@ class Settings:
     )
     zoom_api_url: str = _setting("Zoom's REST API, likewise.", "https://api.zoom.us", _address)
     allow_private_webhooks: bool = _setting(
-        "Whether webhooks may go to private and loopback addresses.", False, _boolean, shown="false"
+        "Whether webhooks may go to private and loopback addresses, and `bot_image` come from there, even by http.",
+        False,
+        _boolean,
+        shown="false",
     )
     log: LogFormat = _setting(
         "How logs are written: `console` or `json`.", LogFormat.CONSOLE, LogFormat, shown="console"

@@ -35,7 +35,7 @@ async def http(plane: ControlPlane, bot: BotOnLink) -> AsyncGenerator[httpx2.Asy
     app = FastAPI()
     install_errors(app)
     app.add_middleware(Edge, max_body_bytes=100_000)
-    app.include_router(link_router(plane.link))
+    app.include_router(link_router(plane.link, plane.pictures))
     headers = {"Authorization": f"Bearer {bot.spec.token}"}
     base = f"http://server/link/bots/{bot.id}"
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=base, headers=headers) as client:

@@ -70,6 +70,7 @@ async def test_every_field_is_taken_kept_and_shown(api: V2World) -> None:
     assert row.ignored_participant_names == ["Other Notetaker"]
     assert row.options["transcription_config"]["custom_params"] == {"lang": "de"}
     assert row.options["bot_image"] == EVERYTHING["bot_image"]
+    assert row.camera == {"urls": EVERYTHING["bot_image"], "loop": "bot_status", "each_s": 20}
     shown = await api.details(bot_id)
     assert shown["extra"] == EVERYTHING["extra"]
     assert shown["transcription_provider"] == "gladia"

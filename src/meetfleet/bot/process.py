@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from meetfleet.bot.camera import PictureSource
 from meetfleet.bot.course_rules import CourseRules
 from meetfleet.bot.link import Link
 from meetfleet.bot.observations import Finish, Terminated
@@ -81,6 +82,7 @@ class BotProcess:
         self.link = Link(
             **access, take=spec.take, spool=self.spool, clock=self._clock, on_command=lambda c: self.stay.order(c)
         )
+        self._pictures = PictureSource(**access)
         self.stay = Stay(
             spec,
             chromium,
@@ -90,6 +92,7 @@ class BotProcess:
             rules=rules,
             adapters=adapters,
             make_probe=make_probe,
+            fetch_picture=self._pictures.fetch,
         )
 
     def terminate(self) -> None:
@@ -109,6 +112,7 @@ class BotProcess:
             for keeper in keepers:
                 keeper.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
+            await self._pictures.close()
             self.spool.close()
 
     async def _deliver(self, finish: Finish) -> ExitCode:

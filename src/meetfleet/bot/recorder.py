@@ -1,6 +1,6 @@
 """Takes what the probe hears in the page: media to the tape, the page's own messages to the platform's adapter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -34,6 +34,15 @@ class ProbeHandle(Protocol):
         """The platform's word on whether anybody speaks: evidence for the capture ladder."""
         ...
 
+    def show_pictures(self, pictures: Sequence[bytes], each_s: float) -> None:
+        """What the page's camera shows from now on: JPEGs in turn."""
+        ...
+
+    @property
+    def camera_is_lit(self) -> bool:
+        """Whether the page's camera has a picture to show."""
+        ...
+
     def health(self) -> ProbeHealth:
         """How the page and its probe are doing."""
         ...
@@ -45,9 +54,24 @@ ProbeMaker = Callable[[Page, "Recorder", SignalHooks, RecordingMode, Clock], Pro
 
 
 class Recorder:
-    """A ProbeSink. It outlives the pages of a stay: each gets track ids of its own."""
+    """A ProbeSink. It outlives the pages of a stay: each gets track ids of its own.
 
-    def __init__(self, tape: GatedTape, witness: Witness, tell: Tell, clock: Clock, make_probe: ProbeMaker) -> None:
+    Attributes:
+        has_camera: Pages are to find a camera, for `show_pictures`.
+    """
+
+    def __init__(
+        self,
+        tape: GatedTape,
+        witness: Witness,
+        tell: Tell,
+        clock: Clock,
+        make_probe: ProbeMaker,
+        *,
+        has_camera: bool = False,
+    ) -> None:
+        self.has_camera = has_camera
+        self._shown: tuple[Sequence[bytes], float] = (), 0.0
         self._tape = tape
         self._witness = witness
         self._tell = tell
@@ -67,6 +91,7 @@ class Recorder:
         self._adapter = adapter
         self._probe = self._make_probe(page, self, adapter.hooks, mode, self._clock)
         await self._probe.start()
+        self.show_pictures(*self._shown)
 
     async def detach(self) -> None:
         """Takes the last frames and lets go of the page."""
@@ -81,6 +106,16 @@ class Recorder:
             RunnerError: the page does not answer.
         """
         return await (self._probe.screenshot() if self._probe else page.screenshot())
+
+    def show_pictures(self, pictures: Sequence[bytes], each_s: float) -> None:
+        """Lets the camera of this page, and of those that follow, show JPEGs in turn."""
+        self._shown = pictures, each_s
+        if self._probe and pictures:
+            self._probe.show_pictures(pictures, each_s)
+
+    @property
+    def camera_is_lit(self) -> bool:
+        return self._probe is not None and self.has_camera and self._probe.camera_is_lit
 
     def someone_speaks(self, speaking: bool) -> None:
         if self._probe:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from meetfleet.bot.album import Album
+from meetfleet.bot.camera import Camera, Fetch
 from meetfleet.bot.course import Course
 from meetfleet.bot.course_rules import CourseRules
 from meetfleet.bot.gated_tape import GatedTape
@@ -54,6 +55,12 @@ CLOSE_PAGE_S = 1.0
 _LEAVABLE = frozenset(
     {ScreenKind.IN_CALL, ScreenKind.RECONNECTING, ScreenKind.WAITING_ROOM, ScreenKind.WAITING_HOST, ScreenKind.UNKNOWN}
 )
+
+
+async def _no_picture(number: int) -> bytes | None:
+    return None
+
+
 SaidTo = Callable[[ChatUnavailable | None], None]
 
 
@@ -65,6 +72,7 @@ class Stay:
         make_probe: Makes the probe of a page.
         tell: Reports something over the link; never blocks.
         on_sealed: Takes each sealed segment of the tape.
+        fetch_picture: Gets the pictures of the bot's camera.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class Stay:
         rules: CourseRules | None = None,
         adapters: Callable[[str], type[PlatformAdapter]] = adapter_for,
         make_probe: ProbeMaker = probe_in,
+        fetch_picture: Fetch = _no_picture,
     ) -> None:
         self._spec = spec
         self._adapters = adapters
@@ -90,7 +99,9 @@ class Stay:
         writer = TapeWriter(Path(spec.work_dir) / "tape", meta, clock, on_sealed=on_sealed)
         self.tape = GatedTape(writer, lambda full: self.observe(Disk(full)))
         self._reports = Reports(tell, self.tape, self.witness, clock)
-        self.recorder = Recorder(self.tape, self.witness, tell, clock, make_probe)
+        has_camera = spec.camera is not None
+        self.recorder = Recorder(self.tape, self.witness, tell, clock, make_probe, has_camera=has_camera)
+        self._camera = Camera(spec.camera, fetch_picture, self.recorder.show_pictures)
         self.minutes = Minutes(
             self.tape,
             tell,
@@ -137,6 +148,7 @@ class Stay:
         self._chromium.on_exit(lambda code: self.observe(BrowserLost(f"The browser ended with {code}.")))
         self._reports.state(BotState.JOINING)
         ticking = asyncio.create_task(self._tick_forever())
+        picturing = asyncio.create_task(self._camera.run())
         if not self._chromium.is_alive:
             self.observe(BrowserLost("The browser was dead before the bot began."))
         while self.course.finish is None:
@@ -146,7 +158,8 @@ class Stay:
                 log.exception("The stay failed")
                 self.observe(Refused(EndReason.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
         ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
+        picturing.cancel()
+        await asyncio.gather(ticking, picturing, return_exceptions=True)
         await self._wind_up(self.course.finish)
         return self.course.finish
 
@@ -182,7 +195,8 @@ class Stay:
             every_s=60.0 if self._spec.recording_mode.has_video else None,
         )
         name = self._spec.bot_name[: adapter_type.capabilities.name_max_chars]
-        adapter: PlatformAdapter = adapter_type(page, VisitSpec(self._spec.meeting_url, name), self.minutes)
+        visit = VisitSpec(self._spec.meeting_url, name, has_picture=lambda: self.recorder.camera_is_lit)
+        adapter: PlatformAdapter = adapter_type(page, visit, self.minutes)
         await self.recorder.attach(page, adapter, self._spec.recording_mode)
         self._visit = Visit(page, adapter, self._album, self)
         return self._visit
@@ -268,6 +282,7 @@ class Stay:
             self._greet()
             if self._album:
                 self._album.wish(in_call=True)
+        self._camera.enter(state)
         self._reports.state(state, self.course.finish)
 
     def _greet(self) -> None:

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.control.admission import Admission
+from meetfleet.control.camera import Camera
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.zoom_credentials import refuse_unknown_credential
 from meetfleet.domain.clock import Clock
@@ -64,6 +65,7 @@ class NewBot:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     extra: Mapping[str, Any] | None = None
     callback: Callback | None = None
+    camera: Camera | None = None
     origin: str = "v2"
 
 
@@ -262,4 +264,5 @@ def _row(team: TeamRow, new: NewBot, now: datetime) -> BotRow:
         extra=None if new.extra is None else dict(new.extra),
         allow_multiple_bots=new.allow_multiple_bots,
         callback=None if new.callback is None else asdict(new.callback),
+        camera=None if new.camera is None else new.camera.to_dict(),
     )

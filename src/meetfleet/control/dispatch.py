@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.control.camera import Camera
 from meetfleet.control.keys import hash_of
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.domain.clock import Clock
@@ -144,6 +145,7 @@ class Dispatcher:
                 await start_again(session, self._lifecycle, self._queue, bot, why=error.message, at=self._now())
 
     def _spec(self, bot: BotRow, token: str) -> BotSpec:
+        camera = Camera.from_dict(bot.camera)
         return BotSpec(
             bot_id=str(bot.id),
             take=bot.take,
@@ -158,6 +160,7 @@ class Dispatcher:
             timeouts=Timeouts(**bot.timeouts),
             ignored_participant_names=tuple(bot.ignored_participant_names),
             browser=self._site.browser,
+            camera=camera.spec if camera else None,
         )
 
     def _now(self) -> datetime:

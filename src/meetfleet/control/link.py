@@ -79,6 +79,11 @@ class LinkService:
         self._wakeups = wakeups
         self._clock = clock
 
+    async def served(self, bot_id: UUID, token: str) -> BotRow:
+        """The bot that shows this token."""
+        async with self._database.transaction() as session:
+            return await self._served(session, bot_id, token, lock=False)
+
     async def report(self, bot_id: UUID, token: str, take: int, events: Sequence[Mapping[str, Any]]) -> Acknowledgement:
         """Takes a batch in. Numbers seen before are skipped; from a hole on, nothing is taken.
 

@@ -47,6 +47,27 @@ class Timeouts:
     join_s: float = 120
 
 
+class CameraLoop(StrEnum):
+    """How several pictures take turns in the bot's camera. Source: contract.md 2.1."""
+
+    AUTO = "auto"
+    BOT_STATUS = "bot_status"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """What the bot shows as its camera. It fetches the pictures over the link, by number from 1 on.
+
+    Attributes:
+        pictures: How many there are.
+        each_s: How long each is shown before the next, in `auto`.
+    """
+
+    pictures: int
+    loop: CameraLoop = CameraLoop.AUTO
+    each_s: float = 30
+
+
 @dataclass(frozen=True, slots=True)
 class BrowserSpec:
     """How this host starts Chromium for the bot.
@@ -76,6 +97,7 @@ class BotSpec:
     timeouts: Timeouts = field(default_factory=Timeouts)
     ignored_participant_names: tuple[str, ...] = ()
     browser: BrowserSpec = field(default_factory=BrowserSpec)
+    camera: CameraSpec | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -90,6 +112,8 @@ class BotSpec:
             browser = raw["browser"]
             raw["browser"] = BrowserSpec(browser["executable"], tuple(browser["extra_args"]))
             raw["ignored_participant_names"] = tuple(raw["ignored_participant_names"])
+            if (camera := raw.get("camera")) is not None:
+                raw["camera"] = CameraSpec(camera["pictures"], CameraLoop(camera["loop"]), camera["each_s"])
             return cls(**raw)
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidRequest(f"Unreadable bot spec: {error}") from error

@@ -60,6 +60,12 @@ class LabClient:
         response.raise_for_status()
         return response.content
 
+    def camera_png(self, code: str, visit: str) -> bytes:
+        """What a visitor's camera shows, as received by the server of its call."""
+        response = self._http.get(f"/rooms/{code}/visits/{visit}/camera.png")
+        response.raise_for_status()
+        return response.content
+
     def close(self) -> None:
         self._http.close()
 

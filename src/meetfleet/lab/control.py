@@ -8,6 +8,7 @@ GET    /rooms/{code}/events      ?after=n
 GET    /rooms/{code}/wait        ?type=bot_admitted&timeout_s=10&count=1&visit=v1
 POST   /rooms/{code}/do          {"action": "mute", "who": "Ann"}
 GET    /rooms/{code}/audio.wav   ?name=Ann
+GET    /rooms/{code}/visits/{visit}/camera.png   the picture that a visitor last changed its camera to
 """
 
 import io
@@ -46,6 +47,7 @@ class ControlApi:
             web.get("/rooms/{code}/wait", _guarded(self._wait)),
             web.post("/rooms/{code}/do", _guarded(self._do)),
             web.get("/rooms/{code}/audio.wav", _guarded(self._audio)),
+            web.get("/rooms/{code}/visits/{visit}/camera.png", _guarded(self._camera)),
         ]
 
     async def _about(self, request: web.Request) -> web.StreamResponse:
@@ -93,6 +95,12 @@ class ControlApi:
             file.setparams((1, 2, SAMPLE_RATE_HZ, len(pcm), "NONE", ""))
             file.writeframes(pcm.tobytes())
         return web.Response(body=body.getvalue(), content_type="audio/wav")
+
+    async def _camera(self, request: web.Request) -> web.StreamResponse:
+        visit = self._room(request).visits.get(request.match_info["visit"])
+        if visit is None or visit.seen.last_png is None:
+            raise web.HTTPNotFound(text="no picture received")
+        return web.Response(body=visit.seen.last_png, content_type="image/png")
 
     def _room(self, request: web.Request) -> Room:
         room = self._lab.rooms.get(request.match_info["code"])

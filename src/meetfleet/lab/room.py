@@ -19,6 +19,7 @@ from meetfleet.lab.actor import Actor
 from meetfleet.lab.cues import cues_of
 from meetfleet.lab.events import RoomEvent, RoomEvents
 from meetfleet.lab.media.studio import Progress, Studio
+from meetfleet.lab.rtc.camera_watch import CameraWatch
 from meetfleet.lab.rtc.sent_log import SentLog
 from meetfleet.lab.rtc.session import MediaSession
 from meetfleet.lab.scramble import scramble
@@ -163,6 +164,7 @@ class Room:
         for visit in self.visits.values():
             visit.cancel_plans()
             await self._close_session(visit)
+            await visit.seen.close()
         if self._run:
             self._run.cancel()
             await asyncio.gather(self._run, return_exceptions=True)
@@ -194,7 +196,8 @@ class Room:
         """A page is being loaded."""
         number = len(self.visits) + 1
         sent = SentLog(self.script.sent_log, [])
-        visit = Visit(f"v{number}", f"{self.space}/devices/{900 + number}", sent, self.clock.now_ns())
+        device_id, seen = f"{self.space}/devices/{900 + number}", CameraWatch(self.clock)
+        visit = Visit(f"v{number}", device_id, sent, seen, self.clock.now_ns())
         self.visits[visit.id] = visit
         self.events.add("page_loaded", visit.id)
         return visit
@@ -302,6 +305,7 @@ class Room:
             codec=self.script.media.codec,
             loss=self.script.network.loss_percent / 100,
             sent=visit.sent,
+            seen=visit.seen,
             scramble=scramble if page.audio is AudioPath.E2EE else None,
             audio_channel=page.audio is AudioPath.WORKLET,
             on_state=lambda state: self._session_changed(visit, state),
@@ -353,6 +357,7 @@ class Room:
             "asked_ns": visit.asked_ns,
             "admitted_ns": visit.admitted_ns,
             "over_ns": visit.over_ns,
+            "camera": visit.seen.as_dicts(),
             "sent": visit.sent.as_dicts() if sent else [],
         }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from meetfleet.lab.rtc.camera_watch import CameraWatch
 from meetfleet.lab.rtc.sent_log import SentLog
 from meetfleet.lab.rtc.session import MediaSession
 from meetfleet.lab.seat import Seat
@@ -43,12 +44,14 @@ class Visit:
         id: `v1` for the first page load of the room.
         name: As typed; None before asking.
         tell: Sends a message to the page; does nothing while the page is out of reach.
+        seen: What was received of its camera.
         captions: Whether the page asked for captions.
     """
 
     id: str
     device_id: str
     sent: SentLog
+    seen: CameraWatch
     loaded_ns: int
     state: VisitState = VisitState.GREEN_ROOM
     name: str | None = None

@@ -4,6 +4,7 @@ The bot drives; the adapter knows the page. The bot calls `open` once per page, 
 is seen, `step` (towards the call), `settle_in` (once, when admitted) or `attend` (in the call). Calls never overlap.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
@@ -56,13 +57,22 @@ class SignalHooks:
     rpc: tuple[str, ...] = ()
 
 
+def _no_picture() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What the bot has come to do."""
+    """What the bot has come to do.
+
+    Attributes:
+        has_picture: Whether there is something to show by now: then the camera belongs on, otherwise off.
+    """
 
     meeting_url: str
     bot_name: str
     lang: str = "en"
+    has_picture: Callable[[], bool] = _no_picture
 
 
 class MeetingSink(Protocol):
@@ -123,7 +133,7 @@ class PlatformAdapter(Protocol):
         ...
 
     async def settle_in(self) -> None:
-        """Once, after admission: microphone and camera off, captions on."""
+        """Once, after admission: microphone off, camera on if there is a picture for it, captions on."""
         ...
 
     async def attend(self, screen: Screen) -> None:

@@ -1,6 +1,6 @@
 """Fakes of the control plane's seams: they remember what they were told, and do what a test scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,10 +9,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from meetfleet.domain.errors import RunnerError
+from meetfleet.domain.errors import ProviderError, RunnerError
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import BotSpec
 from meetfleet.fleet.launcher import RunnerHandle, RunnerState, RunnerStatus
+from meetfleet.outside.guarded_fetch import Fetched
 from meetfleet.store.jobs import Job
 from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow
 
@@ -87,6 +88,18 @@ class RecordingAssembler:
             raise RunnerError("The scripted assembler fails.")
         self.finished.append(bot_id)
         return {"segments": sorted(self.segments.get(bot_id, []))}
+
+
+@dataclass(slots=True)
+class StubWeb:
+    """The internet: bodies by their URL; any other URL cannot be fetched."""
+
+    bodies: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    async def get(self, url: str, *, max_bytes: int, schemes: Collection[str]) -> Fetched:
+        if url not in self.bodies:
+            raise ProviderError("The answer was 404.", code="fetch_status")
+        return Fetched(self.bodies[url], "", url)
 
 
 class StubLauncher:

@@ -13,6 +13,7 @@ from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.link import Acknowledgement, LinkService
 from meetfleet.control.link_events import LinkEvents
+from meetfleet.control.pictures import Pictures
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import Teams
@@ -25,7 +26,7 @@ from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.tables import BotEventRow, BotRow, EventKind, SegmentRow, TeamRow
 from meetfleet.store.wakeups import Wakeups
 from meetfleet.testing.clock import ManualClock
-from meetfleet.testing.control import RecordingAssembler, RememberingNotices, RememberingQueue, StubLauncher
+from meetfleet.testing.control import RecordingAssembler, RememberingNotices, RememberingQueue, StubLauncher, StubWeb
 from meetfleet.testing.objects import MemoryObjects
 
 MEETING = parse_meeting_url("https://meet.google.com/abc-defg-hij")
@@ -57,6 +58,8 @@ class ControlPlane:
         self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
         events = LinkEvents(self.lifecycle, self.notices, self.queue)
         self.link = LinkService(database, events, self.objects, self.assembler, self.wakeups, self.clock)
+        self.web = StubWeb()
+        self.pictures = Pictures(database, self.lifecycle, self.link, self.web, self.clock)
         self.dispatcher = Dispatcher(
             database,
             self.lifecycle,

@@ -17,6 +17,7 @@ class FakeControlPlane:
         events: Reports by number.
         segments: Bodies by name.
         refuse_segments: Names that are answered 400.
+        pictures: Of the bot's camera, by number; others are answered 404.
         close_each: Close the connection after every answer.
         refuse: Status code to answer everything with, while set.
         hang_up: Break the connection instead of answering the next so many requests.
@@ -28,6 +29,7 @@ class FakeControlPlane:
     events: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     segments: dict[str, bytes] = field(default_factory=dict[str, bytes])
     orders: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    pictures: dict[int, bytes] = field(default_factory=dict[int, bytes])
     refuse: int | None = None
     refuse_segments: set[str] = field(default_factory=set[str])
     hang_up: int = 0
@@ -79,7 +81,7 @@ class FakeControlPlane:
         if self.lose_answers and method == "POST":
             self.lose_answers -= 1
             return False
-        data = json.dumps(answer).encode() if answer is not None else b""
+        data = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
         extra = "Connection: close\r\n" if self.close_each else ""
         writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\n{extra}\r\n".encode() + data)
         await writer.drain()
@@ -100,6 +102,9 @@ class FakeControlPlane:
             for event in json.loads(body)["events"]:
                 self.events.setdefault(event["n"], event)
             return 200, {"acked": max(self.events), "known_commands": len(self.orders)}
+        if "/pictures/" in path:
+            picture = self.pictures.get(int(path.rpartition("/")[2]))
+            return (404, None) if picture is None else (200, picture)
         return 200, {"commands": await self._orders_after(int(path.partition("after=")[2].partition("&")[0]))}
 
     async def _orders_after(self, seq: int) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """A platform and a browser that follow a script, so that a whole stay of a bot runs in a test's own loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -72,6 +72,13 @@ class SilentProbe:
 
     def someone_speaks(self, speaking: bool) -> None:
         return
+
+    def show_pictures(self, pictures: Sequence[bytes], each_s: float) -> None:
+        return
+
+    @property
+    def camera_is_lit(self) -> bool:
+        return False
 
     def health(self) -> ProbeHealth:
         return ProbeHealth(True, 0.0, 0.0, 0, 0, 0.0)

@@ -6,6 +6,8 @@ from meetfleet.domain.errors import InvalidRequest
 from meetfleet.domain.link import (
     BotSpec,
     BrowserSpec,
+    CameraLoop,
+    CameraSpec,
     Command,
     CommandType,
     EventType,
@@ -27,6 +29,7 @@ SPEC = BotSpec(
     timeouts=Timeouts(waiting_room_s=5),
     ignored_participant_names=("Other bot",),
     browser=BrowserSpec("/usr/bin/chromium", ("--x", "--y")),
+    camera=CameraSpec(3, CameraLoop.BOT_STATUS, each_s=12.5),
 )
 
 

@@ -1,4 +1,4 @@
-"""The three routes of the link. A bot shows its token as a bearer; 409 tells it that it is no longer served."""
+"""The routes of the link. A bot shows its token as a bearer; 409 tells it that it is no longer served."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 
 from meetfleet.control.link import MAX_EVENTS, MAX_WAIT_S, LinkService
+from meetfleet.control.pictures import Pictures
 from meetfleet.domain.errors import Unauthenticated
 
 _bearer = HTTPBearer(auto_error=False)
@@ -38,7 +39,7 @@ def _token(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_
 Token = Annotated[str, Depends(_token)]
 
 
-def link_router(link: LinkService) -> APIRouter:
+def link_router(link: LinkService, pictures: Pictures) -> APIRouter:
     """The routes below `/link`."""
     router = APIRouter(prefix="/link/bots/{bot_id}", include_in_schema=False)
 
@@ -68,6 +69,10 @@ def link_router(link: LinkService) -> APIRouter:
         await link.store_segment(bot_id, token, name, request.stream(), sha256)
         return Response(status_code=204)
 
+    @router.get("/pictures/{number}")
+    async def picture(bot_id: UUID, number: int, token: Token) -> Response:
+        return Response(await pictures.picture(bot_id, token, number), media_type="image/jpeg")
+
     # FastAPI keeps them; naming them here tells readers (and checkers) that they are used.
-    _ = report, commands, store_segment
+    _ = report, commands, store_segment, picture
     return router

@@ -44,7 +44,7 @@ def add_bot_routes(router: APIRouter, services: V2Services) -> None:
     )
     async def create_bot(caller: CallerDep, body: CreateBotRequestBody) -> out.CreateBotResponse:
         """Sends a bot to a meeting now. It asks to join within seconds."""
-        bot = await services.bots.create(caller.team, new_bot(body, services.box))
+        bot = await services.bots.create(caller.team, new_bot(body, services.box, plain_http=services.plain_http))
         return out.CreateBotResponse(data=out.CreatedBot(bot_id=str(bot.id)))
 
     @router.post(
@@ -90,7 +90,7 @@ async def _create_item(services: V2Services, caller: Caller, index: int, item: A
 
     try:
         body = CreateBotRequestBody.model_validate(item)
-        bot = await services.bots.create(caller.team, new_bot(body, services.box))
+        bot = await services.bots.create(caller.team, new_bot(body, services.box, plain_http=services.plain_http))
     except ValidationError as error:
         return failed(item_code_of(InvalidRequest("")), issues_text(error.errors()))
     except RequestError as error:

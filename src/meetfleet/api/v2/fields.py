@@ -34,10 +34,6 @@ def _url(text: str, schemes: frozenset[str]) -> str:
     return text
 
 
-def _https(text: str) -> str:
-    return _url(text, frozenset({"https"}))
-
-
 def _web(text: str) -> str:
     return _url(text, frozenset({"http", "https"}))
 
@@ -76,7 +72,6 @@ _URI = WithJsonSchema({"type": "string", "format": "uri"})
 WireTime = Annotated[datetime, PlainSerializer(wire_time, return_type=str), WithJsonSchema(_TIME_SCHEMA)]
 Uri = Annotated[str, _URI]
 AnyUri = Annotated[str, AfterValidator(_any_uri), _URI]
-HttpsUrl = Annotated[str, AfterValidator(_https), _URI]
 WebUrl = Annotated[str, AfterValidator(_web), _URI]
 SocketUrl = Annotated[str, AfterValidator(_socket), _URI]
 CallableUrl = Annotated[str, AfterValidator(_callable), _URI]

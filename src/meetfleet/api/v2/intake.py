@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from meetfleet.api.v2.requests import CallbackConfig, CreateBotRequestBody
+from meetfleet.api.v2.requests import BotImageConfig, CallbackConfig, CreateBotRequestBody
 from meetfleet.control.bots import Callback, NewBot
+from meetfleet.control.camera import Camera
 from meetfleet.domain.dialects.v2 import PLATFORM_WORDS
-from meetfleet.domain.link import RecordingMode, Timeouts
+from meetfleet.domain.errors import InvalidRequest
+from meetfleet.domain.link import CameraLoop, RecordingMode, Timeouts
 from meetfleet.domain.meeting_url import Platform, UnknownPlatform, parse_meeting_url
 from meetfleet.store.secret_box import SecretBox
 
@@ -16,8 +18,12 @@ _SECRETS = (
 )
 
 
-def new_bot(body: CreateBotRequestBody, box: SecretBox) -> NewBot:
-    """Raises InvalidRequest if the URL names no meeting, or one on a platform that this API does not know."""
+def new_bot(body: CreateBotRequestBody, box: SecretBox, *, plain_http: bool = False) -> NewBot:
+    """Raises InvalidRequest if the URL names no meeting, or one on a platform that this API does not know.
+
+    Args:
+        plain_http: Whether pictures may have http URLs, too.
+    """
     meeting = parse_meeting_url(body.meeting_url)
     if meeting.platform not in PLATFORM_WORDS:
         raise UnknownPlatform(meeting.platform)
@@ -32,6 +38,7 @@ def new_bot(body: CreateBotRequestBody, box: SecretBox) -> NewBot:
         options=_options(body, meeting.platform, box),
         extra=body.extra,
         callback=callback_of(body.callback_config, box) if body.callback_enabled and body.callback_config else None,
+        camera=_camera(body, plain_http),
         origin="v2",
     )
 
@@ -40,6 +47,17 @@ def callback_of(config: CallbackConfig, box: SecretBox) -> Callback:
     """With the secret sealed."""
     secret = None if config.secret is None else box.seal(config.secret)
     return Callback(url=config.url, method=config.method, secret=secret)
+
+
+def _camera(body: CreateBotRequestBody, plain_http: bool) -> Camera | None:
+    given = body.bot_image
+    if given is None:
+        return None
+    urls = tuple(given) if isinstance(given, list) else (given,)
+    if not plain_http and not all(url.lower().startswith("https:") for url in urls):
+        raise InvalidRequest("bot_image: must be an absolute https URL")
+    config = body.bot_image_config or BotImageConfig()
+    return Camera(urls=urls, loop=CameraLoop(config.loop_mode), each_s=config.image_duration)
 
 
 def _timeouts(body: CreateBotRequestBody) -> Timeouts:

@@ -11,7 +11,6 @@ from meetfleet.api.v2.fields import (
     ChatText,
     Extra,
     HeaderText,
-    HttpsUrl,
     SocketUrl,
     Uuid,
     WebUrl,
@@ -100,7 +99,10 @@ class CreateBotRequestBody(_Body):
 
     bot_name: Annotated[str, Field(min_length=1, max_length=255)]
     meeting_url: Annotated[WebUrl, Field(description="A Google Meet, Microsoft Teams or Zoom link.")]
-    bot_image: HttpsUrl | Annotated[list[HttpsUrl], Field(min_length=1, max_length=5)] | None = None
+    bot_image: Annotated[
+        WebUrl | Annotated[list[WebUrl], Field(min_length=1, max_length=5)] | None,
+        Field(description="https URLs of JPEG, PNG or WebP pictures; 16:9 fills the bot's tile."),
+    ] = None
     bot_image_config: BotImageConfig | None = None
     allow_multiple_bots: Annotated[
         bool, Field(description="false: refuse a second bot for the same meeting within five minutes.")

@@ -17,6 +17,7 @@ from meetfleet.store.secret_box import SecretBox
 class V2Services:
     """Attributes:
     link: Bot id and file name to a signed URL.
+    plain_http: Whether pictures may have http URLs; the schema knows https only.
     """
 
     gate: Gate
@@ -28,3 +29,4 @@ class V2Services:
     link: Link
     box: SecretBox
     clock: Clock
+    plain_http: bool = False

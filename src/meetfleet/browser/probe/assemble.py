@@ -11,7 +11,7 @@ from meetfleet.tape.records import Rung
 
 FOLDER = Path(__file__).with_name("js")
 EVERYWHERE = ("native", "wire", "relay", "link", "look", "starve", "track", "junction", "verify", "encoded", "tap_set")
-WINDOW = (*EVERYWHERE, "rtc", "refuse", "signals", "taps", "raw", "sound", "picture", "window")
+WINDOW = (*EVERYWHERE, "rtc", "refuse", "signals", "taps", "raw", "sound", "camera", "picture", "window")
 WORKER = (*EVERYWHERE, "script_worker", "worker")
 
 
@@ -42,6 +42,7 @@ def assemble(options: ProbeOptions, *, url: str, secret: str) -> ProbeScripts:
         "refuseVideo": options.refuse_video and not options.tape_video,
         "starve": options.starve_video,
         "hideVideo": options.hide_video,
+        "camera": options.camera,
     }
     worker = _closure(WORKER, "startInWorker", settings)
     window = _closure(WINDOW, "startInWindow", {**settings, "tapSource": module("tap_worklet"), "workerSource": worker})

@@ -24,6 +24,7 @@ class ProbeOptions:
         picture_fps: Frame rate of the page rung when it films a canvas.
         picture_kbps: Its bit rate.
         screencast_fps: Frame rate of the page rung when it films the tab.
+        camera: Pages find a camera, which shows what `Probe.show_pictures` gives it. If not, they find none.
     """
 
     labels: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class ProbeOptions:
     picture_fps: int = 10
     picture_kbps: int = 800
     screencast_fps: float = 2.0
+    camera: bool = False
 
 
 class ProbeSink(Protocol):

@@ -6,6 +6,7 @@ import json
 import logging
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from websockets.asyncio.server import ServerConnection
 from meetfleet.browser.cdp import CdpRefused
 from meetfleet.browser.page import Page
 from meetfleet.browser.probe.assemble import assemble
+from meetfleet.browser.probe.camera import CameraFeed
 from meetfleet.browser.probe.conductor import AudioConductor, PictureConductor
 from meetfleet.browser.probe.film import Film
 from meetfleet.browser.probe.options import ProbeHealth, ProbeOptions, ProbeSink
@@ -71,6 +73,7 @@ class Probe:
         )
         self._film = Film(page, clock, sink, self._book, self.options, self._command_top)
         self._picture = PictureConductor(sink.on_capture, self._film.run)
+        self._camera = CameraFeed()
         self._binding = BindingWire(page, self._secret, self)
         self._waiting: dict[str, int] = {}  # kind of script -> since when it should talk
         self._received: deque[tuple[int, int, int]] = deque()  # (when, frames, bytes)
@@ -136,6 +139,15 @@ class Probe:
         """The platform's word on whether anybody (but the bot) speaks now: evidence for the ladder."""
         self._audio.ladder.someone_speaks(speaking, self._clock.now_ns())
 
+    def show_pictures(self, pictures: Sequence[bytes], each_s: float) -> None:
+        """What the camera shows from now on (see `ProbeOptions.camera`): JPEGs in turn, each for so long."""
+        self._camera.show(pictures, each_s, self._links.values())
+
+    @property
+    def camera_is_lit(self) -> bool:
+        """Whether the page's camera has a picture to show by now."""
+        return self._camera.is_lit
+
     async def request_live(self, seconds: float, *, ask_key: bool = True, timeout_s: float = 2.0) -> bool:
         """Lets video decoders show real pictures for a while.
 
@@ -191,6 +203,7 @@ class Probe:
         link.clock.observe(round(hello["now"] * 1e6), self._clock.now_ns())
         link.connect(send)
         self._audio.forget(link)
+        self._camera.tell([link])
         if link.top or link.kind == "worker":
             self._waiting.pop(link.kind, None)
         return instance
@@ -302,6 +315,9 @@ class Probe:
         link.clock.observe(round(note["now"] * 1e6), self._clock.now_ns())
         link.counts = {k: int(note[k]) for k in ("frames", "bytes", "dropped")}
         self._stall_ms = int(note["stall"]) if link.top else self._stall_ms
+
+    def _note_camera(self, _: ScriptLink, note: dict[str, Any], __: int) -> None:
+        self._camera.is_lit = int(note["pictures"]) > 0
 
     def _note_fault(self, _: ScriptLink, note: dict[str, Any], __: int) -> None:
         log.warning("Probe fault in %s: %s", note.get("where"), note.get("message"))

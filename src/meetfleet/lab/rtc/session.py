@@ -18,6 +18,7 @@ from aiortc import (
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
 from meetfleet.domain.clock import Clock
+from meetfleet.lab.rtc.camera_watch import CameraWatch
 from meetfleet.lab.rtc.passthrough import FrameSender, Wire, offered_to_receive
 from meetfleet.lab.rtc.sent_log import SentLog, SentMedia
 from meetfleet.lab.script import VideoCodec
@@ -40,6 +41,7 @@ class MediaSession:
 
     Args:
         codec: The one video codec that we answer with.
+        seen: Looks at the visitor's camera.
         scramble: Changes Opus packets before they are sent (the end-to-end encrypted page); None leaves them alone.
         on_state: Called with `connected`, `failed` or `closed`.
         on_open: Called with the label of a data channel that can carry messages now.
@@ -53,6 +55,7 @@ class MediaSession:
         codec: VideoCodec,
         loss: float,
         sent: SentLog,
+        seen: CameraWatch,
         scramble: Callable[[bytes], bytes] | None,
         audio_channel: bool,
         on_state: Callable[[str], None],
@@ -74,6 +77,7 @@ class MediaSession:
         self._wire = Wire(self._pc)
         self._pc.on("connectionstatechange", lambda: on_state(self._pc.connectionState))
         self._pc.on("datachannel", self._opened_by_page)
+        self._pc.on("track", seen.watch)
 
     @property
     def connected(self) -> bool:

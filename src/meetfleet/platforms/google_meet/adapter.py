@@ -44,6 +44,7 @@ NAME_MAX_CHARS = 60
 CHAT_MAX_CHARS = 500
 ASK_AGAIN_S = 2.0
 DEVICE_TRIES = 5
+CAMERA_TRIES = 3
 DIALOG_EVERY_S = 5.0
 DIALOG_TRIES = {"device_toast": 3}
 ROSTER_PATIENCE_S = 8.0
@@ -82,6 +83,7 @@ class GoogleMeet:
         self._in_call_since: float | None = None
         self._unattributed_since: float | None = None
         self._panel_opened = False
+        self._camera_tries = 0
 
     # ---- towards the call
 
@@ -104,7 +106,7 @@ class GoogleMeet:
     async def _ask_to_join(self) -> None:
         if time.monotonic() - self._asked_at < ASK_AGAIN_S:
             return
-        await self._switch_devices_off()
+        await self._set_devices()
         has_field = await self._touch.has("name")
         if has_field and not await self._touch.fill("name", self._visit.bot_name[:NAME_MAX_CHARS]):
             return
@@ -113,13 +115,22 @@ class GoogleMeet:
         else:
             self._dialog_tries["join"] = self._dialog_tries.get("join", 0) + 1
 
-    async def _switch_devices_off(self) -> None:
-        """Best effort: the bot has nothing to send, but a lit microphone looks like somebody's fault."""
-        for target in ("microphone_on", "camera_on"):
-            for _ in range(DEVICE_TRIES):  # the label flips once a click has arrived; early ones may get lost
-                if await self._touch.click(target) is Click.ABSENT:
-                    break
-                await asyncio.sleep(0.03)
+    async def _set_devices(self) -> None:
+        """Best effort: the bot says nothing, and a lit microphone looks like somebody's fault."""
+        await self._click_away("microphone_on")
+        await self._click_away("camera_off" if self._visit.has_picture() else "camera_on")
+
+    async def _click_away(self, target: str) -> None:
+        for _ in range(DEVICE_TRIES):  # the label flips once a click has arrived; early ones may get lost
+            if await self._touch.click(target) is Click.ABSENT:
+                return
+            await asyncio.sleep(0.03)
+
+    async def _light_camera(self) -> None:
+        """The picture may come after the bot."""
+        if self._visit.has_picture() and self._camera_tries < CAMERA_TRIES:
+            found = await self._touch.click("camera_off", force=True)
+            self._camera_tries = CAMERA_TRIES if found is Click.ABSENT else self._camera_tries + 1
 
     async def _put_away(self, screen: Screen, *, every_s: float) -> bool:
         """Clicks the first dialog's button, if its turn has come. Returns whether something was clicked."""
@@ -140,12 +151,13 @@ class GoogleMeet:
     async def settle_in(self) -> None:
         self._in_call_since = time.monotonic()
         await self._touch.wake()
-        await self._switch_devices_off()
+        await self._set_devices()
         await self._touch.click("captions_off", force=True)
 
     async def attend(self, screen: Screen) -> None:
         if screen.dialogs:
             await self._put_away(screen, every_s=DIALOG_EVERY_S)
+        await self._light_camera()
         if self._roster_is_silent or self._speakers_are_silent or self._captions_are_silent:
             self._take_surface(read_surface(await self._page.evaluate(READ_SURFACE)))
         if self._roster_is_silent and not self._panel_opened:

@@ -26,6 +26,7 @@ class BotRow(Base):
         callback: {url, method, secret (sealed) or None}, or None.
         join_at: When a scheduled bot is due; None for one that was sent at once.
         spawned_at: When it was sent, which is when it was created unless it was scheduled; None if it never was.
+        camera: {urls, loop, each_s} of the pictures that it shows, or None.
         take: Counts the processes that were started for it; 0 while queued.
         waiting_for: Why a queued bot has not been started, in words.
         lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
@@ -78,6 +79,7 @@ class BotRow(Base):
     extra: Mapped[dict[str, Any] | None]
     allow_multiple_bots: Mapped[bool] = mapped_column(default=True)
     callback: Mapped[dict[str, Any] | None]
+    camera: Mapped[dict[str, Any] | None]
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
@@ -112,6 +114,7 @@ class EventKind(StrEnum):
     STATE = "state"
     SCREEN = "screen"
     CAPTURE = "capture"
+    CAMERA = "camera"
     RUNNER = "runner"
 
 

@@ -11,10 +11,10 @@ class PictureRung {
     this.link = link;
   }
 
-  /** How many moving pictures the page shows that come from no receiver. */
+  /** How many moving pictures the page shows that come from no receiver, and are not its own camera either. */
   count() {
     const videos = [...document.querySelectorAll('video')].filter((video) => {
-      const remote = video.srcObject?.getVideoTracks?.().some((track) => remoteTracks.has(track.id));
+      const remote = video.srcObject?.getVideoTracks?.().some((track) => remoteTracks.has(track.id) || isOwnCamera(track));
       return !video.paused && video.videoWidth * video.videoHeight > 64 * 64 && !remote;
     });
     return videos.length + (this.find() ? 1 : 0);

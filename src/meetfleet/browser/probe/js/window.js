@@ -14,6 +14,7 @@ function startInWindow(settings) {
   const sound = new SoundRung(link, board);
   const curtain = new Curtain();
   const picture = new PictureRung(link);
+  const camera = new Camera(link);
 
   if (scope.RTCPeerConnection) {
     if (settings.refuseVideo) new VideoRefusal().install();
@@ -22,6 +23,7 @@ function startInWindow(settings) {
   }
   if (settings.rpc.length) rpc.install();
   sound.install();
+  if (settings.camera) camera.install();
   if (settings.hideVideo) link.onTick(() => curtain.update());
 
   link.onCommand('arm', (command) => {
@@ -34,6 +36,7 @@ function startInWindow(settings) {
   link.onCommand('raw', ({ receiver, on, since }) => raw.serve(receiver, on, since));
   link.onCommand('page', ({ on, since }) => sound.serve(on, since));
   link.onCommand('picture', (command) => picture.serve(command));
+  link.onCommand('camera', (command) => camera.show(command));
   link.onCommand('look', (command) => {
     setLook(link, command, rtc.taps);
     if (settings.hideVideo) curtain.update();

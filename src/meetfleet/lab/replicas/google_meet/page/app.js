@@ -1,5 +1,6 @@
 // The page as a whole: which screen is shown, what the server says, what the person does.
 import { Call } from './call.js';
+import { OwnCamera } from './camera.js';
 import { Connection, audioPath } from './connection.js';
 import { el } from './dom.js';
 import { GreenRoom, showDenied, showLoadError, showLobby, showMessage } from './green_room.js';
@@ -36,6 +37,8 @@ class Meet {
     document.addEventListener('keydown', (e) => this.shortcut(e));
     this.socket = new Socket(config.code, config.visit, (message) => this.on(message), (up) => this.line(up));
     this.tell({ t: 'audio_path', path: this.path });
+    this.camera = new OwnCamera(this, (stream) => this.cameraChanged(stream));
+    this.camera.set(true);
     new GreenRoom(this, words, page).show();
   }
 
@@ -74,6 +77,14 @@ class Meet {
     this.devices[kind] = !this.devices[kind];
     for (const paint of this.painters) paint();
     this.tell({ t: 'device', kind, on: this.devices[kind] });
+    if (kind === 'camera') this.camera.set(this.devices.camera);
+  }
+
+  /** The picture of oneself, and what the others get. */
+  cameraChanged(stream) {
+    for (const video of document.querySelectorAll('.preview video')) video.srcObject = stream;
+    this.call?.showSelf(stream);
+    this.connection?.sendCamera(stream);
   }
 
   shortcut(event) {
@@ -138,6 +149,7 @@ class Meet {
     this.streams.clear();
     this.used = 0;
     this.connection = new Connection(this, config, this.path);
+    this.connection.sendCamera(this.camera.stream);
   }
 
   people(people) {

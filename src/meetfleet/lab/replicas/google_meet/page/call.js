@@ -80,6 +80,7 @@ export class Call {
     this.badge.textContent = String(people.people.length);
     if (this.page.people_ui === 'badge') this.badge.setAttribute('data-avatar-count', String(people.people.length));
     if (this.panel?.kind === 'people') this.openPanel('people');
+    this.showSelf(this.meet.camera.stream);
     this.speaking(people.people.filter((p) => p.speaks).map((p) => p.id));
   }
 
@@ -109,6 +110,15 @@ export class Call {
     if (tile.stream === stream) return;
     tile.stream = stream;
     tile.video.srcObject = stream ?? null;
+    if (stream) tile.video.play().catch(() => {});
+  }
+
+  /** One's own tile shows one's own camera. */
+  showSelf(stream) {
+    const tile = this.tiles.get(this.people.self);
+    if (!tile || tile.video.srcObject === stream) return;
+    tile.video.style.display = stream ? '' : 'none';
+    tile.video.srcObject = stream;
     if (stream) tile.video.play().catch(() => {});
   }
 

@@ -43,6 +43,15 @@ export class Connection {
     if (missing.length || this.fresh) this.negotiate();
   }
 
+  /** Sends the visitor's own camera, or nothing any more. */
+  sendCamera(stream) {
+    const [track] = stream?.getVideoTracks() ?? [];
+    if (this.cameraLine) { this.cameraLine.sender.replaceTrack(track ?? null); return; }
+    if (!track) return;
+    this.cameraLine = this.pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+    if (!this.fresh) this.negotiate();
+  }
+
   negotiate() {
     this.queue = this.queue.then(() => this.offer()).catch((error) => this.meet.tell({ t: 'trouble', text: String(error) }));
   }

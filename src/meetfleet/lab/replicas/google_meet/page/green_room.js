@@ -17,9 +17,16 @@ export function deviceButton(tag, kind, words, meet) {
   return button;
 }
 
+function selfVideo(meet) {
+  const video = el('video', { autoplay: true, playsinline: true });
+  video.muted = true;
+  video.srcObject = meet.camera?.stream ?? null;
+  return video;
+}
+
 function preview(words, meet) {
   return el('div', { class: 'preview', 'data-participant-id': 'effects', 'aria-label': 'visual_effects Backgrounds and effects' },
-    el('span', { class: 'self' }, 'Camera preview'), deviceButton('div', 'microphone', words, meet), deviceButton('div', 'camera', words, meet));
+    el('span', { class: 'self' }, 'Camera preview'), selfVideo(meet), deviceButton('div', 'microphone', words, meet), deviceButton('div', 'camera', words, meet));
 }
 
 const moreOptions = (words) => el('button', { 'aria-label': words.t('more'), jsname: 'NakZHc' }, icon('more_vert'));
