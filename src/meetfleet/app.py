@@ -29,6 +29,7 @@ from meetfleet.control.assembler import Assembler
 from meetfleet.control.assembly import Assembly
 from meetfleet.control.dispatch import Dispatcher, Site
 from meetfleet.control.finaliser import Finaliser
+from meetfleet.control.forgetting import Forgetting
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
 from meetfleet.control.orders import Orders
@@ -37,8 +38,12 @@ from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.rendering import Rendering
+from meetfleet.control.speech_source import SpeechSource
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import FirstStart
+from meetfleet.control.transcribing import Transcriber
+from meetfleet.control.transcript_files import TranscriptFiles
+from meetfleet.control.transcription_providers import ServerTranscription, TranscriptionProviders, unknown_names
 from meetfleet.domain.link import BrowserSpec
 from meetfleet.fleet.host import measure
 from meetfleet.fleet.launcher import RunnerHandle, RunnerStatus
@@ -53,6 +58,7 @@ from meetfleet.outside.guarded_fetch import GuardedFetch
 from meetfleet.settings import Settings, bot_environ
 from meetfleet.store.jobs import Job
 from meetfleet.store.wakeups import Wakeups
+from meetfleet.transcription.registry import Providers
 
 log = structlog.get_logger()
 
@@ -107,8 +113,16 @@ class App(Foundation):
         site = Site(f"{self.settings.local_url}/link", self._browser, self.settings.dispatch_timeout_s)
         self.dispatcher = Dispatcher(self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock)
         self.finaliser = Finaliser(
-            self.database, self.lifecycle, self.launcher, self.link, self.objects, self.assembler, self.clock
+            self.database,
+            self.lifecycle,
+            self.launcher,
+            self.link,
+            self.objects,
+            self.assembler,
+            self.transcriptions,
+            self.clock,
         )
+        self._build_transcription()
         self.supervisor = Supervisor(
             self.database,
             self.lifecycle,
@@ -128,9 +142,30 @@ class App(Foundation):
                 Job.DELIVER: Handler(self.delivery.deliver),
                 Job.RENDER: Handler(self._render, self.rendering.give_up),
                 Job.RETAIN: Handler(self.retention.sweep),
+                Job.TRANSCRIBE: Handler(self.transcriber.transcribe, self.transcriber.give_up),
+                Job.FORGET: Handler(self.forgetting.forget),
             },
             alone=self.postgres is not None,
         )
+
+    def _build_transcription(self) -> None:
+        settings, installed = self.settings, Providers()
+        server = ServerTranscription(
+            settings.transcription, dict(settings.transcription_keys), dict(settings.transcription_urls)
+        )
+        for name in unknown_names(installed, server):
+            log.error("transcription_provider_not_installed", provider=name)
+        providers = TranscriptionProviders(installed, server, self.secrets)
+        self.transcriber = Transcriber(
+            self.database,
+            self.lifecycle,
+            self.queue,
+            providers,
+            SpeechSource(self.objects, settings.work_dir),
+            TranscriptFiles(self.objects),
+            self.clock,
+        )
+        self.forgetting = Forgetting(self.database, self.queue, providers, self.clock)
 
     @property
     def _browser(self) -> BrowserSpec:
@@ -157,6 +192,7 @@ class App(Foundation):
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
             zoom_credentials=self.zoom_credentials,
+            transcriptions=self.transcriptions,
             link=self.signer.sign,
             box=self.secrets,
             clock=self.clock,

@@ -14,6 +14,7 @@ from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.retention import Retention
 from meetfleet.control.teams import FirstStart, Teams
 from meetfleet.control.tokens import Tokens
+from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.zoom_api import ZoomApi
 from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.control.zoom_tokens import ZoomTokens
@@ -57,6 +58,7 @@ class Foundation:
         self.lifecycle = Lifecycle(self.notices)
         self.keys = Keys(self.database, self.clock)
         self.teams = Teams(self.database, self.keys)
+        self.transcriptions = Transcriptions(self.database, self.lifecycle, self.queue, self.clock)
         self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
         zoom = ZoomApi(self.http, self.clock, oauth_url=settings.zoom_oauth_url, api_url=settings.zoom_api_url)
         self.zoom_credentials = ZoomCredentials(self.database, self.secrets, zoom, self.clock)

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 from meetfleet.domain.errors import MeetfleetError
 
 PREFIX = "MEETFLEET_"
+Pairs = tuple[tuple[str, str], ...]
 
 
 class SettingsError(MeetfleetError):
@@ -78,6 +79,17 @@ def _address(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("use an http or https URL")
     return text.rstrip("/")
+
+
+def _pairs(text: str) -> Pairs:
+    """`name=value, name=value`."""
+    pairs: list[tuple[str, str]] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        if not name.strip() or not value.strip():
+            raise ValueError("use name=value, with commas between several")
+        pairs.append((name.strip(), value.strip()))
+    return tuple(pairs)
 
 
 def _level(text: str) -> str:
@@ -163,6 +175,23 @@ class Settings:
         "Where Zoom gives tokens; another address for Zoom for Government.", "https://zoom.us", _address
     )
     zoom_api_url: str = _setting("Zoom's REST API, likewise.", "https://api.zoom.us", _address)
+    transcription: str = _setting(
+        "Who transcribes for those who name no provider: `captions` (free), or another provider that is installed.",
+        "captions",
+    )
+    transcription_keys: Pairs = _setting(
+        "Your keys of transcription providers, such as `gladia=key`; several with commas between.",
+        (),
+        _pairs,
+        secret=True,
+        shown="none",
+    )
+    transcription_urls: Pairs = _setting(
+        "Other addresses of transcription providers, such as `gladia=https://gateway.example.org`.",
+        (),
+        _pairs,
+        shown="the providers' own",
+    )
     allow_private_webhooks: bool = _setting(
         "Whether webhooks may go to private and loopback addresses, and `bot_image` come from there, even by http.",
         False,

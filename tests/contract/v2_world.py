@@ -24,6 +24,7 @@ from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.orders import Orders
 from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
+from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.zoom_api import ZoomApi
 from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.domain.clock import SystemClock
@@ -189,6 +190,7 @@ class V2World:
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
             zoom_credentials=ZoomCredentials(self.database, self.box, self.zoom, self.clock),
+            transcriptions=Transcriptions(self.database, self.lifecycle, self.queue, self.clock),
             link=self.signer.sign,
             box=self.box,
             clock=self.clock,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from meetfleet.artifacts.attribution import Claim, Owned, Sounding, attribute, owned
 from meetfleet.artifacts.audio_source import AudioSource
-from meetfleet.artifacts.captions import captions_vtt
+from meetfleet.artifacts.caption_words import captions_json, said_runs
+from meetfleet.artifacts.captions import caption_runs, captions_vtt
 from meetfleet.artifacts.chat import chat_json, utc_time
 from meetfleet.artifacts.context import BuildContext
 from meetfleet.artifacts.diarization import (
@@ -45,6 +46,7 @@ OUTPUT_NAMES = (
     "speakers.json",
     "chat_messages.json",
     "captions.vtt",
+    "captions.json",
     "participants.json",
     "timeline.json",
 )
@@ -165,15 +167,22 @@ class _Finish:
         messages = self._build.chat.messages()
         if messages:
             self._text("chat_messages.json", "chat_messages", chat_json(messages, self._people, with_user_ids=with_ids))
-        names = {pid: person.name for person in self._people for pid in person.participant_ids}
-        captions = captions_vtt(self._build.captions.lines(), names, self._line)
-        if captions:
-            self._text("captions.vtt", "captions", captions)
+        self._write_captions(segments)
         if self._people:
             rows = [asdict(entry) for entry in self._participants(segments)]
             self._text("participants.json", "participants", json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
         for name, at_ns in self._build.screenshots:
             self._add(name, "screenshot", at_s=self._relative_s(at_ns))
+
+    def _write_captions(self, segments: list[Segment]) -> None:
+        names = {pid: person.name for person in self._people for pid in person.participant_ids}
+        runs = caption_runs(self._build.captions.lines(), self._line)
+        for name, text in (
+            ("captions.vtt", captions_vtt(runs, names)),
+            ("captions.json", captions_json(said_runs(runs, names, segments))),
+        ):
+            if text is not None:
+                self._text(name, "captions", text)
 
     def _manifest(self, segments: list[Segment]) -> Manifest:
         build, meta, start_ns = self._build, self._build.meta, self._line.start_ns

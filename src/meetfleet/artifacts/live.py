@@ -201,10 +201,11 @@ class LiveBuild:
             self.signals.see(at_ns, event)
         elif isinstance(event, CaptureSpan):
             self.capture.see_decision(event)
+        elif isinstance(event, Caption):
+            # Also while paused: what a caption said then must be known to be left out of it later.
+            self.captions.see(take, at_ns, event)
         elif self.line.is_paused:
             return
-        elif isinstance(event, Caption):
-            self.captions.see(take, at_ns, event)
         elif isinstance(event, ChatMessage):
             self.chat.see(at_ns, event)
         elif isinstance(event, Screenshot):

@@ -25,6 +25,7 @@ from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.paging import Page, PageRequest
 from meetfleet.store.repositories.bots import BotFilter, BotRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
+from meetfleet.store.repositories.transcriptions import TranscriptionRepository
 from meetfleet.store.tables import ArtifactRow, BotEventRow, BotRow, CommandRow, ParticipantRow, TeamRow
 from meetfleet.store.times import utc
 from meetfleet.store.wakeups import wake
@@ -179,8 +180,11 @@ class Bots:
                 raise wrong_state(bot)
             return await self._order(session, bot, command, data)
 
-    async def delete_data(self, team: TeamRow, bot_id: UUID) -> BotRow:
+    async def delete_data(self, team: TeamRow, bot_id: UUID, *, from_provider: bool = True) -> BotRow:
         """Removes everything recorded; the bot's own row and history stay. A repeat is fine.
+
+        Args:
+            from_provider: Whether transcription providers are asked to delete what they keep, too.
 
         Raises:
             Conflict: `bot_status`, while the bot is not completed or failed.
@@ -189,17 +193,23 @@ class Bots:
             bot = await found_bot(session, team, bot_id, lock=True)
             if bot.state not in (BotState.COMPLETED, BotState.FAILED):
                 raise wrong_state(bot)
-            await self.erase(session, bot)
+            await self.erase(session, bot, from_provider=from_provider)
         await self.purge(bot_id)
         return bot
 
-    async def erase(self, session: AsyncSession, bot: BotRow) -> None:
-        """Forgets what a bot recorded; the caller has locked its row, and purges its objects after the commit."""
+    async def erase(self, session: AsyncSession, bot: BotRow, *, from_provider: bool = True) -> None:
+        """Forgets what a bot recorded; the caller has locked its row, and purges its objects after the commit.
+
+        Args:
+            from_provider: Whether transcription providers are asked to delete what they keep, too.
+        """
         bot.artifacts_deleted_at = bot.artifacts_deleted_at or self._now()
         bot.manifest = None
         await RecordingRepository(session, bot.id).forget()
         # The job makes sure of it should this process die before the caller's purge has run to its end.
         await self._queue.enqueue(session, Job.PURGE, bot.id, once=True)
+        if from_provider and await TranscriptionRepository(session, bot.id).unforgotten():
+            await self._queue.enqueue(session, Job.FORGET, bot.id, once=True)
 
     async def purge(self, bot_id: UUID) -> None:
         """Removes all stored objects of a bot, and looks whether they are gone.

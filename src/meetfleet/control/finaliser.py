@@ -17,6 +17,7 @@ from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.link import LinkService, segment_key
 from meetfleet.control.outcome import Step, judge, recorded_seconds
 from meetfleet.control.runner import runner_of
+from meetfleet.control.transcriptions import Transcriptions, is_wanted
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import MeetfleetError, TapeError
@@ -51,6 +52,7 @@ class Finaliser:
         link: LinkService,
         objects: ObjectStore,
         assembler: Assembler,
+        transcriptions: Transcriptions,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -59,6 +61,7 @@ class Finaliser:
         self._link = link
         self._objects = objects
         self._assembler = assembler
+        self._transcriptions = transcriptions
         self._clock = clock
 
     async def finalise(self, bot_id: UUID) -> None:
@@ -130,6 +133,9 @@ class Finaliser:
             bot.manifest = dict(manifest) or None
             if bot.exited_at is not None and outcome.reason.is_crash:
                 bot.exited_at = ended_at
+            if outcome.state is BotState.COMPLETED and is_wanted(bot):
+                await self._transcriptions.begin(session, bot, outcome.state)
+                return
             await self._lifecycle.advance(session, bot, outcome.state, at=self._now(), cause="finalise")
 
     async def _clear_up(self, bot: BotRow) -> None:

@@ -17,6 +17,7 @@ import structlog
 from meetfleet.artifacts.manifest import MANIFEST_NAME, Manifest, describe_file
 from meetfleet.artifacts.video.render import growing_path
 from meetfleet.control.assembly import artifact_row
+from meetfleet.control.manifests import add_to_manifest
 from meetfleet.domain.errors import MediaError, RunnerError
 from meetfleet.settings import VideoMode
 from meetfleet.storage.objects import ObjectStore, artifact_key, bot_prefix
@@ -172,13 +173,11 @@ class Rendering:
         """Stores the video and names it in the manifest, unless the recording was deleted meanwhile."""
         if await self.state(bot_id) is None:
             return None
-        key = artifact_key(str(bot_id), MANIFEST_NAME)
-        manifest = Manifest.from_json(await self._objects.get(key))
+        manifest = Manifest.from_json(await self._objects.get(artifact_key(str(bot_id), MANIFEST_NAME)))
         entry = await asyncio.to_thread(describe_file, folder, VIDEO_NAME, "video", duration_s=manifest.duration_s)
-        manifest = manifest.with_file(entry)
         await self._objects.put(artifact_key(str(bot_id), VIDEO_NAME), folder / VIDEO_NAME)
-        await self._objects.put(key, manifest.to_json().encode())
         async with self._database.transaction() as session:
+            manifest = await add_to_manifest(session, self._objects, bot_id, [entry])
             await RecordingRepository(session, bot_id).save_artifact(artifact_row(bot_id, entry))
         return manifest
 

@@ -7,18 +7,15 @@ from decimal import Decimal
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from meetfleet.control.admission import brings_key
 from meetfleet.control.outcome import Step, waited_seconds
 from meetfleet.control.team_limits import limits_of_team
 from meetfleet.control.tokens import Standing, standing_of
-from meetfleet.domain.dialects.v2 import ARTIFACT_NAMES
 from meetfleet.domain.end_reason import Charge, EndReason
 from meetfleet.domain.usage import Line, Meter, Stay, lines_of
 from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.repositories.teams import TeamRepository
 from meetfleet.store.repositories.tokens import TokenRepository
-from meetfleet.store.tables import ArtifactStatus, BotEventRow, BotRow, EntryKind, EventKind, TokenEntryRow
+from meetfleet.store.tables import BotEventRow, BotRow, EntryKind, EventKind, TokenEntryRow
 
 _METERS = {EntryKind(meter.value): meter for meter in Meter}
 
@@ -50,13 +47,10 @@ async def _stay_of(session: AsyncSession, bot: BotRow, reason: EndReason) -> Sta
         events = await BotRepository(session).events(bot.id)
         steps = [Step(event.state, event.at) for event in events if event.kind is EventKind.STATE]
         return Stay(waited_s=waited_seconds(steps))
-    transcript = await RecordingRepository(session, bot.id).artifact(ARTIFACT_NAMES["transcription"])
-    delivered = transcript is not None and transcript.status is ArtifactStatus.READY
-    recorded_s, byok = bot.duration_s or 0.0, brings_key(bot.options)
     return Stay(
-        recorded_s=recorded_s,
-        transcribed_s=recorded_s if delivered and not byok else 0.0,
-        byok_transcribed_s=recorded_s if delivered and byok else 0.0,
+        recorded_s=bot.duration_s or 0.0,
+        transcribed_s=bot.transcribed_s,
+        byok_transcribed_s=bot.byok_transcribed_s,
     )
 
 

@@ -114,11 +114,23 @@ class MediaError(MeetfleetError):
 
 
 class ProviderError(MeetfleetError):
-    """An outside service answered with an error or not at all."""
+    """An outside service answered with an error or not at all.
 
-    def __init__(self, message: str, *, code: str = "provider_error", retryable: bool = False) -> None:
+    Args:
+        retry_after_s: When it wants to be asked again, if it says so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "provider_error",
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
 
 
 class RunnerError(MeetfleetError):

@@ -19,7 +19,16 @@ OUTSIDE_QUEUE = "outside"
 LONG_QUEUE = "long"
 """Work that keeps a processor busy for minutes."""
 
-_QUEUES = {Job.DELIVER: OUTSIDE_QUEUE, Job.RENDER: LONG_QUEUE, Job.RETAIN: LONG_QUEUE}
+TRANSCRIBE_QUEUE = "transcribe"
+"""Work on speech: uploads of whole recordings may take minutes, waiting for providers takes no place."""
+
+_QUEUES = {
+    Job.DELIVER: OUTSIDE_QUEUE,
+    Job.RENDER: LONG_QUEUE,
+    Job.RETAIN: LONG_QUEUE,
+    Job.TRANSCRIBE: TRANSCRIBE_QUEUE,
+    Job.FORGET: TRANSCRIBE_QUEUE,
+}
 _PRIORITIES = {Job.DISPATCH: 10, Job.FINALISE: 5}
 _WAITING = text(
     "SELECT 1 FROM procrastinate_jobs "

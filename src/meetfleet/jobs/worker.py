@@ -13,7 +13,7 @@ from procrastinate import JobContext, RetryDecision
 from procrastinate.jobs import Job as StoredJob
 from procrastinate.retry import BaseRetryStrategy
 
-from meetfleet.jobs.queue import LONG_QUEUE, OUTSIDE_QUEUE, PROMPT_QUEUE
+from meetfleet.jobs.queue import LONG_QUEUE, OUTSIDE_QUEUE, PROMPT_QUEUE, TRANSCRIBE_QUEUE
 from meetfleet.store.jobs import Job
 
 MAX_TRIES = 8
@@ -23,7 +23,7 @@ _STALLED_S = 20.0
 _REAP_S = 5.0
 _KEEP_FAILED_HOURS = 24 * 7
 _STOP_S = 10.0
-_CONCURRENCY = {PROMPT_QUEUE: 8, OUTSIDE_QUEUE: 48, LONG_QUEUE: 4}
+_CONCURRENCY = {PROMPT_QUEUE: 8, OUTSIDE_QUEUE: 48, LONG_QUEUE: 4, TRANSCRIBE_QUEUE: 16}
 
 log = structlog.get_logger()
 

@@ -17,6 +17,8 @@ class Job(StrEnum):
     PURGE = "purge"
     RENDER = "render"
     RETAIN = "retain"
+    TRANSCRIBE = "transcribe"
+    FORGET = "forget"
 
 
 class JobQueue(Protocol):
@@ -28,7 +30,7 @@ class JobQueue(Protocol):
         """Puts a job into the session's transaction.
 
         Args:
-            subject: The bot (dispatch, finalise, purge) or message (deliver) it is about. Jobs of one kind about one
+            subject: The bot, or message (deliver), it is about. Jobs of one kind about one
                 subject never run side by side.
             at: Not before this moment; None for at once.
             once: Does nothing if the same job still waits to start.

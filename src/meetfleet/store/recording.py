@@ -7,7 +7,8 @@ from typing import Any, cast
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.store.repositories.recordings import RecordingRepository
-from meetfleet.store.tables import ArtifactStatus, BotRow
+from meetfleet.store.repositories.transcriptions import TranscriptionRepository
+from meetfleet.store.tables import ArtifactStatus, BotRow, TranscriptionRow, TranscriptionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,30 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcribed:
+    """The newest transcription of a recording.
+
+    Attributes:
+        provider: Who was asked for it.
+        ids: The provider's own; ours if it has none. None until it is done, and once the data was deleted.
+    """
+
+    status: TranscriptionStatus
+    provider: str
+    ids: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
-    """Empty once the data was deleted, but for the people."""
+    """Empty once the data was deleted, but for the people.
+
+    Attributes:
+        transcription: None as long as none was begun.
+    """
 
     people: Sequence[Person] = ()
     files: Mapping[str, ArtifactStatus] = field(default_factory=dict[str, ArtifactStatus])
+    transcription: Transcribed | None = None
 
     def offers(self, name: str) -> bool:
         """Whether a link to this file leads somewhere: it is there, or on its way."""
@@ -45,4 +65,12 @@ async def read_recording(session: AsyncSession, bot: BotRow) -> Recording:
     else:
         people = [Person(p["name"], p["user_id"], p.get("speaking_s", 0) > 0) for p in listed]
     files = {} if bot.artifacts_deleted_at else {a.name: a.status for a in await rows.artifacts()}
-    return Recording(people, files)
+    run = await TranscriptionRepository(session, bot.id).newest()
+    return Recording(
+        people, files, None if run is None else _transcribed(run, is_deleted=bot.artifacts_deleted_at is not None)
+    )
+
+
+def _transcribed(run: TranscriptionRow, *, is_deleted: bool) -> Transcribed:
+    is_done = run.status is TranscriptionStatus.DONE and not is_deleted
+    return Transcribed(run.status, run.provider, (run.provider_ids or [str(run.id)]) if is_done else None)

@@ -73,11 +73,13 @@ class RecordingAssembler:
 
     Attributes:
         failures: How many calls of `finish` fail before one succeeds.
+        manifest: Given instead of the list of segments.
     """
 
     segments: dict[UUID, list[str]] = field(default_factory=dict[UUID, list[str]])
     finished: list[UUID] = field(default_factory=list[UUID])
     failures: int = 0
+    manifest: Mapping[str, Any] | None = None
 
     async def segment_stored(self, bot_id: UUID, name: str) -> None:
         self.segments.setdefault(bot_id, []).append(name)
@@ -87,7 +89,7 @@ class RecordingAssembler:
             self.failures -= 1
             raise RunnerError("The scripted assembler fails.")
         self.finished.append(bot_id)
-        return {"segments": sorted(self.segments.get(bot_id, []))}
+        return self.manifest or {"segments": sorted(self.segments.get(bot_id, []))}
 
 
 @dataclass(slots=True)

@@ -9,25 +9,34 @@ from uuid import UUID
 from meetfleet.control.bots import Bots, NewBot
 from meetfleet.control.dispatch import Dispatcher, Site
 from meetfleet.control.finaliser import Finaliser
+from meetfleet.control.forgetting import Forgetting
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.link import Acknowledgement, LinkService
 from meetfleet.control.link_events import LinkEvents
 from meetfleet.control.pictures import Pictures
 from meetfleet.control.rejoin import NeverRejoin
+from meetfleet.control.speech_source import SpeechSource
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import Teams
+from meetfleet.control.transcribing import Transcriber
+from meetfleet.control.transcript_files import TranscriptFiles
+from meetfleet.control.transcription_providers import ServerTranscription, TranscriptionProviders
+from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.domain.link import BotSpec, EventType
 from meetfleet.domain.meeting_url import parse_meeting_url
 from meetfleet.fleet.capacity import Capacity
 from meetfleet.store.database import Database
 from meetfleet.store.repositories.bots import BotRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
+from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import BotEventRow, BotRow, EventKind, SegmentRow, TeamRow
 from meetfleet.store.wakeups import Wakeups
 from meetfleet.testing.clock import ManualClock
 from meetfleet.testing.control import RecordingAssembler, RememberingNotices, RememberingQueue, StubLauncher, StubWeb
 from meetfleet.testing.objects import MemoryObjects
+from meetfleet.testing.scripted_transcription import TranscriptionScript
+from meetfleet.transcription.registry import Providers
 
 MEETING = parse_meeting_url("https://meet.google.com/abc-defg-hij")
 ROOMY = Capacity(cores=64, memory_bytes=1e12, free_memory_bytes=1e12)
@@ -43,6 +52,7 @@ class ControlPlane:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
+        self.folder = folder
         self.clock = ManualClock()
         self.queue = RememberingQueue()
         self.notices = RememberingNotices()
@@ -55,6 +65,7 @@ class ControlPlane:
         self.keys = Keys(database, self.clock)
         self.teams = Teams(database, self.keys)
         self.wakeups = Wakeups(database.url, poll_s=0.2)
+        self.transcriptions = Transcriptions(database, self.lifecycle, self.queue, self.clock)
         self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
         events = LinkEvents(self.lifecycle, self.notices, self.queue)
         self.link = LinkService(database, events, self.objects, self.assembler, self.wakeups, self.clock)
@@ -80,8 +91,35 @@ class ControlPlane:
             self.clock,
         )
         self.finaliser = Finaliser(
-            database, self.lifecycle, self.launcher, self.link, self.objects, self.assembler, self.clock
+            database,
+            self.lifecycle,
+            self.launcher,
+            self.link,
+            self.objects,
+            self.assembler,
+            self.transcriptions,
+            self.clock,
         )
+        self.speech = TranscriptionScript()
+        self.box = SecretBox("k" * 40)
+        self.use_transcription(ServerTranscription(default="scripted"))
+
+    def use_transcription(self, server: ServerTranscription) -> None:
+        """Has transcriptions done as this operator wants; `scripted` is a provider that does what `speech` says."""
+        built_in = {name: Providers().get(name) for name in ("captions", "gladia", "sandbox-failure")}
+        registry = Providers({**built_in, "scripted": self.speech.provider()})
+        providers = TranscriptionProviders(registry, server, self.box)
+        self.transcriber = Transcriber(
+            self.database,
+            self.lifecycle,
+            self.queue,
+            providers,
+            SpeechSource(self.objects, self.folder),
+            TranscriptFiles(self.objects),
+            self.clock,
+            chance=lambda: 0.0,
+        )
+        self.forgetting = Forgetting(self.database, self.queue, providers, self.clock)
 
     async def new_team(self, **changes: Any) -> TeamRow:
         team = TeamRow(name="people", **changes)

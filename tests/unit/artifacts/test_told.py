@@ -5,7 +5,7 @@ import json
 import pytest
 
 from meetfleet.artifacts.attribution import Claim
-from meetfleet.artifacts.captions import CaptionBook, captions_vtt
+from meetfleet.artifacts.captions import CaptionBook, caption_runs, captions_vtt
 from meetfleet.artifacts.chat import ChatBook, chat_json
 from meetfleet.artifacts.diarization import diarization_jsonl, segments_of, speaking_s
 from meetfleet.artifacts.manifest import CaptureEntry, FileEntry, GapEntry, Manifest, ParticipantEntry, Quality
@@ -84,7 +84,7 @@ def captions(*rows: tuple[int, Caption], line: RecordingLine | None = None) -> s
     book = CaptionBook()
     for at, caption in rows:
         book.see(1, at * S, caption)
-    return captions_vtt(book.lines(), {"d/1": "Ada"}, line or recording())
+    return captions_vtt(caption_runs(book.lines(), line or recording()), {"d/1": "Ada"})
 
 
 def test_a_caption_shows_its_last_wording_under_the_rosters_name() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,15 +12,12 @@ from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.store.database import Database
 from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.repositories.tokens import TokenRepository
-from meetfleet.store.tables import ArtifactRow, ArtifactStatus, EntryKind, TeamRow, TokenEntryRow
+from meetfleet.store.tables import EntryKind, TeamRow, TokenEntryRow
 from meetfleet.store.times import utc
 from meetfleet.testing.control_plane import ControlPlane
 
 S = BotState
-TRANSCRIBED = {"transcription_enabled": True}
-OWN_KEY = {**TRANSCRIBED, "transcription_config": {"provider": "gladia", "api_key": "sealed"}}
 
 
 @pytest.fixture
@@ -52,10 +48,13 @@ async def record(plane: ControlPlane, bot_id: UUID, seconds: float, pause_s: flo
     await step(plane, bot_id, S.PROCESSING, reason=EndReason.NO_ATTENDEES)
 
 
-async def transcript(plane: ControlPlane, bot_id: UUID) -> None:
-    row = ArtifactRow(bot_id=bot_id, name="output_transcription.json", kind="transcript", status=ArtifactStatus.READY)
+async def transcribe(plane: ControlPlane, bot_id: UUID, seconds: float, column: str = "transcribed_s") -> None:
+    await step(plane, bot_id, S.TRANSCRIBING)
     async with plane.database.transaction() as session:
-        await RecordingRepository(session, bot_id).save_artifact(row)
+        bot = await BotRepository(session).get(bot_id, lock=True)
+        assert bot is not None
+        setattr(bot, column, getattr(bot, column) + seconds)
+    await step(plane, bot_id, S.COMPLETED)
 
 
 async def entries(plane: ControlPlane, bot_id: UUID) -> Sequence[TokenEntryRow]:
@@ -90,16 +89,15 @@ async def test_a_recording_is_charged_by_the_second_without_its_pauses(plane: Co
 
 
 @pytest.mark.parametrize(
-    ("options", "meter", "amount"),
-    [(TRANSCRIBED, "transcription", "-0.2500"), (OWN_KEY, "byok_transcription", "-0.0500")],
+    ("column", "meter", "amount"),
+    [("transcribed_s", "transcription", "-0.2500"), ("byok_transcribed_s", "byok_transcription", "-0.0500")],
 )
 async def test_a_transcript_that_was_delivered_is_charged(
-    plane: ControlPlane, team: TeamRow, options: dict[str, Any], meter: str, amount: str
+    plane: ControlPlane, team: TeamRow, column: str, meter: str, amount: str
 ):
-    bot = await plane.new_bot(options=options)
+    bot = await plane.new_bot()
     await record(plane, bot.id, 3600)
-    await transcript(plane, bot.id)
-    await plane.finaliser.finalise(bot.id)
+    await transcribe(plane, bot.id, 3600, column)
     assert (meter, amount) in await told(plane, bot.id)
 
 
@@ -109,9 +107,7 @@ async def test_a_transcript_made_later_adds_its_own_charge_and_no_second_one_for
     bot = await plane.new_bot()
     await record(plane, bot.id, 3600)
     await plane.finaliser.finalise(bot.id)
-    await step(plane, bot.id, S.TRANSCRIBING)
-    await transcript(plane, bot.id)
-    await step(plane, bot.id, S.COMPLETED)
+    await transcribe(plane, bot.id, 3600)
     assert await available(plane) == Decimal("8.75")
     shown = (await plane.row(bot.id)).tokens
     assert shown is not None

@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict
 
-from meetfleet.api.v2.intake import callback_of
+from meetfleet.api.v2.intake import callback_of, transcription_request
 from meetfleet.api.v2.requests import (
     PauseResumeRequestBody,
+    RetranscribeRequestBody,
     RetryCallbackRequestBody,
     SendChatMessageRequestBody,
     UpdateBotConfigRequestBody,
@@ -106,8 +107,9 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
         delete_transcription: Annotated[bool | None, Query(description="Another spelling.")] = None,
     ) -> MessageResponse:
         """Recordings, transcripts, chat and screenshots are removed for good; the bot's own record stays."""
+        from_provider = delete_from_provider if delete_transcription is None else delete_transcription
         async with worded.by_status(caller, bot_id):
-            await services.bots.delete_data(caller.team, UUID(bot_id))
+            await services.bots.delete_data(caller.team, UUID(bot_id), from_provider=from_provider)
         return _message("Bot data deleted successfully.")
 
     @router.post(
@@ -141,6 +143,22 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
             await services.redelivery.retry_callback(caller.team, UUID(bot_id), override)
         return _message("Callback retry request sent successfully.")
 
+    @router.post(
+        "/bots/{bot_id}/retranscribe",
+        operation_id="retranscribeBot",
+        summary="Transcribe a recording once more",
+        responses=answers(404, 409),
+    )
+    async def retranscribe_bot(
+        caller: CallerDep, bot_id: BotId, body: RetranscribeRequestBody | None = None
+    ) -> MessageResponse:
+        """With the same settings, or others. The final webhook is sent again when it is done."""
+        wanted = body and body.transcription
+        request = transcription_request(wanted, services.box) if wanted else None
+        async with worded.by_status(caller, bot_id):
+            await services.transcriptions.retranscribe(caller.team, UUID(bot_id), request)
+        return _message("Retranscription request sent successfully.")
+
     @router.patch(
         "/bots/{bot_id}/update-config",
         operation_id="updateBotConfig",
@@ -152,7 +170,7 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
         await services.orders.update_extra(caller.team, UUID(bot_id), body.extra)
         return _message("Bot configuration updated successfully.")
 
-    _ = delete_bot_data, resend_final_webhook, retry_callback, update_bot_config
+    _ = delete_bot_data, resend_final_webhook, retry_callback, retranscribe_bot, update_bot_config
 
 
 class _Wording:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from meetfleet.api.v2.requests import BotImageConfig, CallbackConfig, CreateBotRequestBody
+from meetfleet.api.v2.requests import BotImageConfig, CallbackConfig, CreateBotRequestBody, TranscriptionConfig
 from meetfleet.control.bots import Callback, NewBot
 from meetfleet.control.camera import Camera
+from meetfleet.control.transcriptions import TranscriptionRequest
 from meetfleet.domain.dialects.v2 import PLATFORM_WORDS
 from meetfleet.domain.errors import InvalidRequest
 from meetfleet.domain.link import CameraLoop, RecordingMode, Timeouts
@@ -58,6 +59,16 @@ def _camera(body: CreateBotRequestBody, plain_http: bool) -> Camera | None:
         raise InvalidRequest("bot_image: must be an absolute https URL")
     config = body.bot_image_config or BotImageConfig()
     return Camera(urls=urls, loop=CameraLoop(config.loop_mode), each_s=config.image_duration)
+
+
+def transcription_request(config: TranscriptionConfig, box: SecretBox) -> TranscriptionRequest:
+    """With the key sealed."""
+    return TranscriptionRequest(
+        provider=config.provider,
+        api_key=None if config.api_key is None else box.seal(config.api_key),
+        region=config.region,
+        custom_params=config.custom_params,
+    )
 
 
 def _timeouts(body: CreateBotRequestBody) -> Timeouts:

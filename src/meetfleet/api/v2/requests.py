@@ -86,6 +86,12 @@ class TranscriptionConfig(_Body):
     ] = None
 
 
+class RetranscribeRequestBody(_Body):
+    transcription: Annotated[TranscriptionConfig | None, Field(description="Instead of what was asked for before.")] = (
+        None
+    )
+
+
 class CallbackConfig(_Body):
     """Where the bot's end is told, besides the webhooks."""
 

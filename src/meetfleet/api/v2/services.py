@@ -6,6 +6,7 @@ from meetfleet.api.auth import Gate
 from meetfleet.control.bots import Bots
 from meetfleet.control.orders import Orders
 from meetfleet.control.recordings import Recordings
+from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.domain.clock import Clock
 from meetfleet.notify.payloads.v2 import Link
@@ -26,6 +27,7 @@ class V2Services:
     recordings: Recordings
     redelivery: Redelivery
     zoom_credentials: ZoomCredentials
+    transcriptions: Transcriptions
     link: Link
     box: SecretBox
     clock: Clock

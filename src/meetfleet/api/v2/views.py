@@ -14,14 +14,14 @@ from meetfleet.api.v2.responses import (
     TranscriptionStatus,
 )
 from meetfleet.control.recordings import BotView
-from meetfleet.domain.dialects.v2 import ARTIFACT_NAMES, PLATFORM_WORDS, Status, status_of
+from meetfleet.domain.dialects.v2 import PLATFORM_WORDS, Status, status_of
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import NotFound
 from meetfleet.domain.lifecycle import BotState
-from meetfleet.notify.payloads.v2 import Link, links_body, people_body, provider_of
+from meetfleet.notify.payloads.v2 import Link, ids_of, links_body, people_body, provider_of
 from meetfleet.store.repositories.bots import sent_at
 from meetfleet.store.secret_box import SecretBox
-from meetfleet.store.tables import ArtifactStatus, BotRow
+from meetfleet.store.tables import BotRow
 
 
 def shown_status(bot: BotRow, resumed: bool) -> Status:
@@ -52,8 +52,8 @@ def details(view: BotView, link: Link, box: SecretBox) -> BotDetails:
         participants=[PersonBody(**person) for person in people_body(recording.people)],
         speakers=[PersonBody(**person) for person in people_body(p for p in recording.people if p.speaks)],
         artifacts_deleted=bot.artifacts_deleted_at is not None,
-        transcription_ids=None,
-        transcription_provider=provider_of(bot),
+        transcription_ids=ids_of(recording),
+        transcription_provider=provider_of(bot, recording),
         zoom_config=_zoom_config(bot.options),
         callback_config=_callback_config(bot.callback, box),
         meet_login_credential_id=None,
@@ -103,12 +103,6 @@ def _callback_config(callback: Mapping[str, Any] | None, box: SecretBox) -> Show
 
 
 def _transcription_status(view: BotView) -> TranscriptionStatus:
-    bot = view.bot
-    if not bot.options.get("transcription_enabled"):
-        return "not-applicable"
-    if bot.state is BotState.TRANSCRIBING:
-        return "processing"
-    if bot.end_reason is EndReason.TRANSCRIPTION_FAILED:
-        return "error"
-    done = view.recording.files.get(ARTIFACT_NAMES["transcription"]) is ArtifactStatus.READY
-    return "done" if done else "not-started"
+    if view.recording.transcription is not None:
+        return view.recording.transcription.status.value
+    return "not-started" if view.bot.options.get("transcription_enabled") else "not-applicable"

@@ -89,7 +89,9 @@ class Timeline:
             case BotState.PROCESSING:
                 return self._untold([*signals, ending])
             case BotState.TRANSCRIBING:
-                return [*self._kept(signals), Status.TRANSCRIBING]
+                # A recording that is transcribed once more was told before.
+                again = previous is not None and previous.is_final
+                return [*([] if again else self._kept(signals)), Status.TRANSCRIBING]
             case BotState.COMPLETED:
                 return [*self._kept(signals), Status.COMPLETED]
             case BotState.FAILED:

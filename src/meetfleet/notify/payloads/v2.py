@@ -53,8 +53,8 @@ def completed(bot: BotRow, recording: Recording, link: Link, sent_at: datetime) 
         "exited_at": bot.exited_at and wire_time(bot.exited_at),
         "data_deleted": bot.artifacts_deleted_at is not None,
         **links_body(bot.id, recording, link),
-        "transcription_provider": provider_of(bot),
-        "transcription_ids": None,
+        "transcription_provider": provider_of(bot, recording),
+        "transcription_ids": ids_of(recording),
         "sent_at": wire_time(sent_at),
     }
     return _body(Event.COMPLETED, bot, data)
@@ -77,8 +77,16 @@ def links_body(bot_id: UUID, recording: Recording, link: Link) -> Body:
     }
 
 
-def provider_of(bot: BotRow) -> str | None:
+def ids_of(recording: Recording) -> list[str] | None:
+    """Of the transcription, where it was done."""
+    ids = recording.transcription and recording.transcription.ids
+    return None if ids is None else list(ids)
+
+
+def provider_of(bot: BotRow, recording: Recording) -> str | None:
     """The transcription provider that was asked for; only the first has a place in the published enum (C14)."""
+    if recording.transcription is not None:
+        return recording.transcription.provider
     if not bot.options.get("transcription_enabled"):
         return None
     config = cast("dict[str, Any]", bot.options.get("transcription_config") or {})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.store.tables import ArtifactRow, ChatMessageRow, ParticipantRow, SegmentRow
@@ -83,6 +83,12 @@ class RecordingRepository:
         merged = await self._session.merge(artifact)
         await self._session.flush()
         return merged
+
+    async def lock_manifest(self) -> None:
+        """Held to the end of the transaction: who changes the stored manifest does it one after the other."""
+        await self._session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:bot, 3))"), {"bot": str(self._bot_id)}
+        )
 
     async def forget(self) -> None:
         """Deletes all rows that hold what was said and seen; the bot's own row and events stay."""

@@ -8,6 +8,7 @@ from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.tables.tokens import EntryKind, TokenAccountRow, TokenEntryRow
+from meetfleet.store.tables.transcriptions import TranscriptionRow, TranscriptionStatus
 from meetfleet.store.tables.zoom_credentials import CredentialState, ZoomCredentialRow, ZoomCredentialType
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "TeamRow",
     "TokenAccountRow",
     "TokenEntryRow",
+    "TranscriptionRow",
+    "TranscriptionStatus",
     "ZoomCredentialRow",
     "ZoomCredentialType",
 ]

@@ -24,6 +24,7 @@ class Base(DeclarativeBase):
         int: BigInteger,
         dict[str, Any]: JSONB(none_as_null=True),
         list[str]: JSONB(none_as_null=True),
+        list[dict[str, Any]]: JSONB(none_as_null=True),
     }
 
 

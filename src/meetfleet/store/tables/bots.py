@@ -27,6 +27,8 @@ class BotRow(Base):
         join_at: When a scheduled bot is due; None for one that was sent at once.
         spawned_at: When it was sent, which is when it was created unless it was scheduled; None if it never was.
         camera: {urls, loop, each_s} of the pictures that it shows, or None.
+        transcribed_s, byok_transcribed_s: Sound that was made into delivered transcripts, all runs together: on the
+            server's own engines and accounts, and on accounts of the caller.
         take: Counts the processes that were started for it; 0 while queued.
         waiting_for: Why a queued bot has not been started, in words.
         lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
@@ -90,6 +92,8 @@ class BotRow(Base):
     exited_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     duration_s: Mapped[float | None]
+    transcribed_s: Mapped[float] = mapped_column(default=0.0)
+    byok_transcribed_s: Mapped[float] = mapped_column(default=0.0)
 
     take: Mapped[int] = mapped_column(Integer, default=0)
     waiting_for: Mapped[str | None]
