@@ -12,6 +12,9 @@ _LAZY = {
     "artifacts": ("meetfleet.artifacts.cli", "Compute recordings from tapes."),
     "demo": ("meetfleet.demo.cli", "One meeting from request to recording, in a simulated room."),
     "keys": ("meetfleet.commands.keys", "Make, list and revoke API keys."),
+    "teams": ("meetfleet.commands.teams", "Teams: their plans, limits and tokens."),
+    "usage": ("meetfleet.commands.usage", "What bots cost, entry by entry."),
+    "retention": ("meetfleet.commands.retention", "How long recordings are kept, and which are protected."),
     "webhooks": ("meetfleet.commands.webhooks", "Addresses that are told what happens to bots."),
     "bots": ("meetfleet.commands.bots", "Look at bots, and ask them to leave."),
 }

@@ -44,3 +44,8 @@ async def _opened(settings: Settings) -> AsyncGenerator[tuple[Foundation, TeamRo
         yield foundation, team
     finally:
         await foundation.close()
+
+
+async def chosen_team(foundation: Foundation, default: TeamRow, name_or_id: str | None) -> TeamRow:
+    """The team that a command was given, else the first. Raises NotFound or Conflict as `Teams.named` does."""
+    return await foundation.teams.named(name_or_id) if name_or_id else default

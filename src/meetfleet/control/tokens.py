@@ -1,5 +1,6 @@
 """Tokens of teams: how many there are, and how more are given."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,12 +10,14 @@ from meetfleet.domain.clock import Clock
 from meetfleet.domain.errors import InvalidRequest
 from meetfleet.domain.usage import RESERVATION, exact
 from meetfleet.store.database import Database
-from meetfleet.store.repositories.tokens import TokenRepository
+from meetfleet.store.paging import Page, PageRequest
+from meetfleet.store.repositories.tokens import TokenRepository, Total
 from meetfleet.store.tables import EntryKind, TeamRow, TokenAccountRow, TokenEntryRow
 from meetfleet.store.times import utc
 
 LOW_TOKENS = Decimal(5)
 """Below this a balance counts as low: five hours of recording."""
+REASON_MAX_CHARS = 500
 GRANT_MAX = Decimal(1_000_000)
 
 
@@ -58,14 +61,19 @@ class Tokens:
     async def grant(self, team: TeamRow, amount: Decimal, reason: str) -> Balance:
         """Gives tokens to a team, or, with a negative amount, takes some back.
 
+        Args:
+            reason: What the entry will tell.
+
         Raises:
-            InvalidRequest: `invalid_grant`, nothing, far too much, or more than four decimals.
+            InvalidRequest: `invalid_grant`, nothing, far too much, more than four decimals, or no reason.
         """
         if not amount.is_finite() or amount == 0 or abs(amount) > GRANT_MAX or amount != exact(amount):
             raise InvalidRequest(
                 f"A grant is a number of tokens up to {GRANT_MAX:,}, with at most 4 decimals, and not 0.",
                 code="invalid_grant",
             )
+        if not 0 < len(reason.strip()) <= REASON_MAX_CHARS:
+            raise InvalidRequest(f"A grant has a reason of 1 to {REASON_MAX_CHARS} characters.", code="invalid_grant")
         async with self._database.transaction() as session:
             tokens, now = TokenRepository(session), self._now()
             entry = TokenEntryRow(team_id=team.id, kind=EntryKind.GRANT, amount=amount, reason=reason, at=now)
@@ -75,6 +83,21 @@ class Tokens:
     async def balance(self, team: TeamRow) -> Balance:
         async with self._database.transaction() as session:
             return _balance(await TokenRepository(session).account(team.id))
+
+    async def entries(self, team: TeamRow, since: datetime) -> Sequence[TokenEntryRow]:
+        """Everything that changed what a team has, oldest first."""
+        async with self._database.transaction() as session:
+            return await TokenRepository(session).of_team(team.id, since)
+
+    async def page(self, team: TeamRow, since: datetime | None, request: PageRequest) -> Page[TokenEntryRow]:
+        """The same, newest first and page by page."""
+        async with self._database.transaction() as session:
+            return await TokenRepository(session).page(team.id, since, request)
+
+    async def totals(self, team: TeamRow, since: datetime) -> Mapping[EntryKind, Total]:
+        """What came and went since, by kind."""
+        async with self._database.transaction() as session:
+            return await TokenRepository(session).totals(team.id, since)
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())

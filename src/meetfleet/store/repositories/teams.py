@@ -17,8 +17,8 @@ class TeamRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def get(self, team_id: UUID) -> TeamRow | None:
-        return await self._session.get(TeamRow, team_id)
+    async def get(self, team_id: UUID, *, lock: bool = False) -> TeamRow | None:
+        return await self._session.get(TeamRow, team_id, with_for_update=lock or None)
 
     async def first(self) -> TeamRow | None:
         """The oldest team: the one made at first start."""
@@ -27,6 +27,13 @@ class TeamRepository:
     async def all(self) -> Sequence[TeamRow]:
         """The oldest first."""
         return (await self._session.scalars(select(TeamRow).order_by(TeamRow.created_at, TeamRow.id))).all()
+
+    async def page(self, request: PageRequest) -> Page[TeamRow]:
+        """The newest first."""
+        columns = (TeamRow.created_at, TeamRow.id)
+        return await fetch_page(
+            self._session, select(TeamRow), columns, request, lambda t: Position(t.created_at, t.id)
+        )
 
     async def add(self, team: TeamRow) -> TeamRow:
         self._session.add(team)

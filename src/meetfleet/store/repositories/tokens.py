@@ -1,17 +1,27 @@
 """Queries on tokens: an account is only ever changed together with the entries that explain the change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
 from meetfleet.store.tables import EntryKind, TokenAccountRow, TokenEntryRow
 
 _RESERVING = (EntryKind.RESERVE, EntryKind.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All entries of one kind together."""
+
+    amount: Decimal
+    entries: int
 
 
 class TokenRepository:
@@ -53,9 +63,23 @@ class TokenRepository:
         query = select(TokenEntryRow).where(TokenEntryRow.bot_id == bot_id)
         return (await self._session.scalars(query.order_by(TokenEntryRow.at, TokenEntryRow.id))).all()
 
-    async def of_team(self, team_id: UUID, since: datetime | None = None) -> Sequence[TokenEntryRow]:
+    async def of_team(self, team_id: UUID, since: datetime) -> Sequence[TokenEntryRow]:
         """A team's entries, oldest first."""
+        query = select(TokenEntryRow).where(TokenEntryRow.team_id == team_id, TokenEntryRow.at >= since)
+        return (await self._session.scalars(query.order_by(TokenEntryRow.at, TokenEntryRow.id))).all()
+
+    async def page(self, team_id: UUID, since: datetime | None, request: PageRequest) -> Page[TokenEntryRow]:
+        """The same, newest first and page by page."""
         query = select(TokenEntryRow).where(TokenEntryRow.team_id == team_id)
         if since is not None:
             query = query.where(TokenEntryRow.at >= since)
-        return (await self._session.scalars(query.order_by(TokenEntryRow.at, TokenEntryRow.id))).all()
+        columns = (TokenEntryRow.at, TokenEntryRow.id)
+        return await fetch_page(self._session, query, columns, request, lambda e: Position(e.at, e.id))
+
+    async def totals(self, team_id: UUID, since: datetime) -> Mapping[EntryKind, Total]:
+        """What came and went since, by kind."""
+        query = select(TokenEntryRow.kind, func.sum(TokenEntryRow.amount), func.count()).where(
+            TokenEntryRow.team_id == team_id, TokenEntryRow.at >= since
+        )
+        rows = (await self._session.execute(query.group_by(TokenEntryRow.kind))).all()
+        return {kind: Total(amount, entries) for kind, amount, entries in rows}
