@@ -1,6 +1,6 @@
 """The page rung for pictures, from our side: asks for a canvas, films the tab where there is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from meetfleet.browser.page import Page
@@ -25,13 +25,13 @@ class Film:
         sink: ProbeSink,
         book: TrackBook,
         options: ProbeOptions,
-        command: Callable[..., None],
+        links: Callable[[], Iterable[ScriptLink]],
     ) -> None:
         self._clock = clock
         self._sink = sink
         self._book = book
         self._options = options
-        self._command = command
+        self._links = links
         self._screencast = Screencast(page, options.screencast_fps, self._picture)
         self._link = ScriptLink("screencast", "tab", top=False)
         self._running = False
@@ -41,9 +41,22 @@ class Film:
         if on == self._running:
             return
         self._running = on
-        self._command("picture", on=on, fps=self._options.picture_fps, kbps=self._options.picture_kbps)
+        for link in self._links():
+            self._instruct(link)
         if not on:
             self._screencast.stop()
+
+    def greet(self, link: ScriptLink) -> None:
+        """A script is new, or back: it must know that it is being filmed."""
+        if self._running:
+            self._instruct(link)
+
+    def _instruct(self, link: ScriptLink) -> None:
+        """What is filmed must be shown: real pictures, painted."""
+        link.command("look", starve=self._options.starve_video and not self._running)
+        if link.top:
+            fps, kbps = self._options.picture_fps, self._options.picture_kbps
+            link.command("picture", on=self._running, fps=fps, kbps=kbps)
 
     def canvas_found(self, found: bool) -> None:
         """The page's answer: it films its canvas, or has none."""

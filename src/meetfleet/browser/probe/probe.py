@@ -71,7 +71,7 @@ class Probe:
         self._audio = AudioConductor(
             self.options.rungs, self._book, sink.on_capture, may_starve=self.options.starve_audio
         )
-        self._film = Film(page, clock, sink, self._book, self.options, self._command_top)
+        self._film = Film(page, clock, sink, self._book, self.options, lambda: self._links.values())
         self._picture = PictureConductor(sink.on_capture, self._film.run)
         self._camera = CameraFeed()
         self._binding = BindingWire(page, self._secret, self)
@@ -204,6 +204,7 @@ class Probe:
         link.connect(send)
         self._audio.forget(link)
         self._camera.tell([link])
+        self._film.greet(link)
         if link.top or link.kind == "worker":
             self._waiting.pop(link.kind, None)
         return instance
@@ -323,11 +324,6 @@ class Probe:
         log.warning("Probe fault in %s: %s", note.get("where"), note.get("message"))
 
     # ---- the way to the scripts
-
-    def _command_top(self, name: str, **fields: object) -> None:
-        for link in self._links.values():
-            if link.top:
-                link.command(name, **fields)
 
     def _navigated(self, event: dict[str, Any]) -> None:
         frame = event["frame"]

@@ -14,13 +14,14 @@ QUALITY = 60
 
 
 class Screencast:
-    """Films a page. The browser sends the next picture only when the last one is acknowledged: that sets the pace."""
+    """Films a page. The browser has only a few pictures under way that are not acknowledged: that sets the pace."""
 
     def __init__(self, page: Page, fps: float, on_picture: Callable[[bytes, int, int], None]) -> None:
         self._page = page
         self._pause_s = 1 / fps
         self._on_picture = on_picture
         self._undo: Callable[[], None] | None = None
+        self._acknowledged_s = 0.0  # when the latest picture is or will be, on the loop's clock
 
     def start(self) -> None:
         if self._undo is None:
@@ -36,8 +37,9 @@ class Screencast:
     def _frame(self, event: dict[str, Any]) -> None:
         size = event["metadata"]
         self._on_picture(base64.b64decode(event["data"]), int(size["deviceWidth"]), int(size["deviceHeight"]))
-        number = event["sessionId"]
-        asyncio.get_running_loop().call_later(self._pause_s, self._acknowledge, number)
+        loop = asyncio.get_running_loop()
+        self._acknowledged_s = max(loop.time(), self._acknowledged_s) + self._pause_s
+        loop.call_at(self._acknowledged_s, self._acknowledge, event["sessionId"])
 
     def _acknowledge(self, number: int) -> None:
         if self._undo is not None:
