@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -94,15 +93,14 @@ def _chromium(settings: Settings) -> Finding:
 
 def _browser_hooks(settings: Settings) -> Finding:
     """Runs the browser's own self-test, in a process of its own so that a hang ends with it."""
-    if find_spec("meetfleet.browser.selftest") is None:
-        return Finding(Grade.POOR, "capture", "this build has no self-test of the browser's hooks")
     command = [sys.executable, "-m", "meetfleet.browser.selftest", "--executable", settings.chromium]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SELFTEST_S, check=False)
     except subprocess.TimeoutExpired:
         return Finding(Grade.BAD, "capture", f"the browser's self-test did not end within {_SELFTEST_S:.0f} s")
-    last = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:]
-    return Finding(Grade.GOOD if done.returncode == 0 else Grade.BAD, "capture", last[0] if last else "no answer")
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines() or ["no answer"]
+    grade = {0: Grade.GOOD, 1: Grade.POOR}.get(done.returncode, Grade.BAD)
+    return Finding(grade, "capture", lines[-1] if grade is Grade.GOOD else "; ".join(lines))
 
 
 def _database(settings: Settings) -> Finding:

@@ -86,6 +86,11 @@ class Probe:
     def tracks(self) -> dict[int, TrackState]:
         return self._book.states
 
+    @property
+    def uses_debugger(self) -> bool:
+        """No socket came to life in time: the page reports by the slower way."""
+        return self._binding.is_open
+
     # ---- life
 
     async def start(self) -> None:
@@ -282,7 +287,8 @@ class Probe:
 
     def _note_check(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
         if state := self._book.of(link, int(note["id"])):
-            self._audio.ladder.checked(state.key, bool(note["fits"]), str(note["why"]))
+            state.is_proven = bool(note["fits"])
+            self._audio.ladder.checked(state.key, state.is_proven, str(note["why"]))
 
     def _note_meter(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
         now_ns, ladder = self._clock.now_ns(), self._audio.ladder

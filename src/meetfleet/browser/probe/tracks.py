@@ -18,6 +18,7 @@ class TrackState:
         key: Its receiver, by which encoded and raw tracks of the same receiver belong together.
         level: Of the latest frame, -dBov, or LEVEL_UNKNOWN.
         last_heard_ns: When it was last loud.
+        is_proven: Some of its packets were decoded lately and held the sound that their levels promise.
     """
 
     info: TrackInfo
@@ -31,6 +32,7 @@ class TrackState:
     last_frame_ns: int | None = None
     last_heard_ns: int | None = None
     is_live: bool = True
+    is_proven: bool = False
 
     @property
     def is_encoded_audio(self) -> bool:
