@@ -36,9 +36,14 @@ from meetfleet.testing.clock import ManualClock
 from meetfleet.testing.control import RecordingAssembler, RememberingNotices, RememberingQueue, StubLauncher, StubWeb
 from meetfleet.testing.objects import MemoryObjects
 from meetfleet.testing.scripted_transcription import TranscriptionScript
+from meetfleet.transcription.captions import Captions
+from meetfleet.transcription.gladia import Gladia
+from meetfleet.transcription.provider import SpeechToText
 from meetfleet.transcription.registry import Providers
+from meetfleet.transcription.sandbox_failure import SandboxFailure
 
 MEETING = parse_meeting_url("https://meet.google.com/abc-defg-hij")
+BUILT_IN: dict[str, type[SpeechToText]] = {"captions": Captions, "gladia": Gladia, "sandbox-failure": SandboxFailure}
 ROOMY = Capacity(cores=64, memory_bytes=1e12, free_memory_bytes=1e12)
 
 
@@ -106,8 +111,7 @@ class ControlPlane:
 
     def use_transcription(self, server: ServerTranscription) -> None:
         """Has transcriptions done as this operator wants; `scripted` is a provider that does what `speech` says."""
-        built_in = {name: Providers().get(name) for name in ("captions", "gladia", "sandbox-failure")}
-        registry = Providers({**built_in, "scripted": self.speech.provider()})
+        registry = Providers({**BUILT_IN, "scripted": self.speech.provider()})
         providers = TranscriptionProviders(registry, server, self.box)
         self.transcriber = Transcriber(
             self.database,

@@ -56,4 +56,6 @@ def choose(wanted: Wanted, providers: Providers, default: str, server_keys: Mapp
 
 
 def _can_work(engine: str, providers: Providers, server_keys: Mapping[str, str]) -> bool:
+    if engine == SANDBOX_FAILURE:
+        return False
     return engine in providers and (not providers.get(engine).capabilities.needs_key or engine in server_keys)

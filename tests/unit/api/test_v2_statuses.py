@@ -120,6 +120,20 @@ def test_retranscription_of_a_finished_bot_repeats_neither_call_nor_recording() 
     assert again[len(told(*done)) :] == ["transcribing", "completed"]
 
 
+def test_retranscription_of_a_bot_that_broke_tells_of_no_recording_that_succeeded() -> None:
+    reason = EndReason.BROWSER_CRASHED
+    done = (*TO_RECORDING, (S.PROCESSING, reason), (S.FAILED, reason))
+    again = told(*done, (S.TRANSCRIBING, reason), (S.FAILED, reason))
+    assert again[len(told(*done)) :] == ["transcribing", "failed"]
+
+
+def test_retranscription_after_a_failed_transcription_ends_completed() -> None:
+    reason = EndReason.NO_ATTENDEES
+    done = (*TO_RECORDING, (S.PROCESSING, reason), (S.TRANSCRIBING, reason), (S.FAILED, EndReason.TRANSCRIPTION_FAILED))
+    again = told(*done, (S.TRANSCRIBING, reason), (S.COMPLETED, reason))
+    assert again[len(told(*done)) :] == ["transcribing", "completed"]
+
+
 def test_an_event_that_is_no_step_announces_nothing() -> None:
     assert told(S.QUEUED, S.JOINING, S.JOINING, S.JOINING) == ["queued", "joining_call"]
 

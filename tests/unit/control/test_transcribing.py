@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,9 @@ from uuid import UUID
 import pytest
 
 from meetfleet.artifacts.manifest import FileEntry, Manifest
+from meetfleet.control.admission import ByokNotEnabled
 from meetfleet.control.assembly import artifact_row
+from meetfleet.control.tokens import Tokens
 from meetfleet.control.transcribing import MAX_FAILURES
 from meetfleet.control.transcription_providers import ServerTranscription
 from meetfleet.control.transcriptions import TranscriptionRequest
@@ -352,6 +355,17 @@ async def test_a_key_of_the_callers_own_is_used_and_counted_apart(plane: Control
     access = plane.speech.accesses[-1]
     assert (access.api_key, access.region, dict(access.params)) == ("mine", "eu", {"sentences": True})
     assert "mine" not in repr(access)
+
+
+async def test_a_key_of_the_callers_own_needs_a_plan_that_takes_it(plane: ControlPlane) -> None:
+    plane.team = await plane.new_team(plan="payg")
+    await Tokens(plane.database, plane.clock).grant(plane.team, Decimal(10), "for the test")
+    one = await recorded(plane)
+    await finished(plane, one)
+    request = TranscriptionRequest(provider="scripted", api_key=plane.box.seal("mine"))
+    with pytest.raises(ByokNotEnabled):
+        await plane.transcriptions.retranscribe(plane.team, one.id, request)
+    assert (await plane.row(one.id)).state is BotState.COMPLETED
 
 
 async def test_a_provider_without_any_key_leaves_the_work_to_the_servers_engine(plane: ControlPlane) -> None:
