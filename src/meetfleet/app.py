@@ -22,7 +22,7 @@ from meetfleet.api.health import health_router
 from meetfleet.api.link.router import link_router
 from meetfleet.api.recordings import RecordingSource
 from meetfleet.api.v2.router import v2_router
-from meetfleet.api.v2.services import V2Services
+from meetfleet.api.v2.services import Accounts, V2Services
 from meetfleet.background import Background
 from meetfleet.control.access import Access
 from meetfleet.control.assembler import Assembler
@@ -32,6 +32,8 @@ from meetfleet.control.finaliser import Finaliser
 from meetfleet.control.forgetting import Forgetting
 from meetfleet.control.link import LinkService
 from meetfleet.control.link_events import LinkEvents
+from meetfleet.control.login_desk import LoginDesk
+from meetfleet.control.logins import Logins
 from meetfleet.control.orders import Orders
 from meetfleet.control.pictures import Pictures
 from meetfleet.control.rate_limit import RateLimiter
@@ -44,7 +46,9 @@ from meetfleet.control.teams import FirstStart
 from meetfleet.control.transcribing import Transcriber
 from meetfleet.control.transcript_files import TranscriptFiles
 from meetfleet.control.transcription_providers import ServerTranscription, TranscriptionProviders, unknown_names
+from meetfleet.control.workspaces import Workspaces
 from meetfleet.domain.link import BrowserSpec
+from meetfleet.domain.meeting_url import Platform
 from meetfleet.fleet.host import measure
 from meetfleet.fleet.launcher import RunnerHandle, RunnerStatus
 from meetfleet.fleet.limits import raise_open_files
@@ -111,7 +115,10 @@ class App(Foundation):
         self.pictures = Pictures(self.database, self.lifecycle, self.link, self.fetch, self.clock, schemes=schemes)
         room = partial(measure, self.settings.capacity_cores, self.settings.capacity_memory_mb)
         site = Site(f"{self.settings.local_url}/link", self._browser, self.settings.dispatch_timeout_s)
-        self.dispatcher = Dispatcher(self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock)
+        desk = LoginDesk(capacity=self.settings.login_sessions)
+        self.dispatcher = Dispatcher(
+            self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock, desk
+        )
         self.finaliser = Finaliser(
             self.database,
             self.lifecycle,
@@ -193,6 +200,8 @@ class App(Foundation):
             redelivery=Redelivery(self.database, self.notices),
             zoom_credentials=self.zoom_credentials,
             transcriptions=self.transcriptions,
+            meet=self._accounts(Platform.GOOGLE_MEET),
+            teams=self._accounts(Platform.TEAMS),
             link=self.signer.sign,
             box=self.secrets,
             clock=self.clock,
@@ -201,6 +210,10 @@ class App(Foundation):
 
     def _admin_services(self) -> AdminServices:
         return AdminServices(access=Access(self.keys, self.teams, self.settings.admin_key), keys=self.keys)
+
+    def _accounts(self, platform: Platform) -> Accounts:
+        kept = (self.database, self.secrets, self.clock, platform)
+        return Accounts(Workspaces(*kept), Logins(*kept, capacity=self.settings.login_sessions))
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[FirstStart]:

@@ -68,6 +68,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("use 1 or more")
+    return value
+
+
 def _port(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 65535:
@@ -170,6 +177,9 @@ class Settings:
         VideoMode.EAGER,
         VideoMode,
         shown="eager",
+    )
+    login_sessions: int = _setting(
+        "Meetings that one Google or Microsoft login may be in at a time.", 20, _at_least_one, shown="20"
     )
     zoom_oauth_url: str = _setting(
         "Where Zoom gives tokens; another address for Zoom for Government.", "https://zoom.us", _address

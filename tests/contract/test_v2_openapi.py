@@ -29,6 +29,17 @@ OPERATIONS = {
     "getZoomCredential",
     "updateZoomCredential",
     "deleteZoomCredential",
+    *(
+        f"{verb}{kind}"
+        for kind in ("MeetWorkspace", "TeamsWorkspace", "MeetLogin", "TeamsLogin")
+        for verb in ("create", "get", "update", "delete")
+    ),
+    "listMeetWorkspaces",
+    "listTeamsWorkspaces",
+    "listMeetLogins",
+    "listTeamsLogins",
+    "getMeetLoginUtilization",
+    "getTeamsLoginUtilization",
 }
 # Fields that newer sources require in objects which the specification closes. Source: contract.md C18.
 ADDED_FIELDS = {"callback_config", "meet_login_credential_id"}

@@ -17,19 +17,22 @@ from meetfleet.api.edge import Edge
 from meetfleet.api.errors import install_errors
 from meetfleet.api.files import StoredArtifacts, files_router
 from meetfleet.api.v2.router import v2_router
-from meetfleet.api.v2.services import V2Services
+from meetfleet.api.v2.services import Accounts, V2Services
 from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.logins import Logins
 from meetfleet.control.orders import Orders
 from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.transcriptions import Transcriptions
+from meetfleet.control.workspaces import Workspaces
 from meetfleet.control.zoom_api import ZoomApi
 from meetfleet.control.zoom_credentials import ZoomCredentials
 from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.meeting_url import Platform
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.redelivery import Redelivery
 from meetfleet.outside.addresses import AddressGuard
@@ -48,6 +51,7 @@ from meetfleet.testing.objects import MemoryObjects
 
 MEET = "https://meet.google.com/abc-defg-hij"
 ABSENT = "0190a0b0-0000-7000-8000-000000000001"
+LOGIN_SESSIONS = 4
 BASE_URL = "http://bots.test"
 TO_RECORDING = (BotState.STARTING, BotState.JOINING, BotState.WAITING_ROOM, BotState.IN_CALL, BotState.RECORDING)
 _IDS = {
@@ -180,6 +184,10 @@ class V2World:
                 await RecordingRepository(session, bot_id).save_artifact(row)
         await self.step(bot_id, BotState.COMPLETED)
 
+    def _accounts(self, platform: Platform) -> Accounts:
+        kept = (self.database, self.box, self.clock, platform)
+        return Accounts(Workspaces(*kept), Logins(*kept, capacity=LOGIN_SESSIONS))
+
     def _app(self) -> FastAPI:
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         install_errors(app)
@@ -189,6 +197,8 @@ class V2World:
             orders=Orders(self.database, self.bots, self.clock),
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
+            meet=self._accounts(Platform.GOOGLE_MEET),
+            teams=self._accounts(Platform.TEAMS),
             zoom_credentials=ZoomCredentials(self.database, self.box, self.zoom, self.clock),
             transcriptions=Transcriptions(self.database, self.lifecycle, self.queue, self.clock),
             link=self.signer.sign,

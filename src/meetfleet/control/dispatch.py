@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from meetfleet.control.camera import Camera
 from meetfleet.control.keys import hash_of
 from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.login_desk import LoginDesk
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import RunnerError
@@ -64,6 +65,7 @@ class Dispatcher:
         room: Callable[[], Capacity],
         site: Site,
         clock: Clock,
+        logins: LoginDesk,
     ) -> None:
         self._database = database
         self._lifecycle = lifecycle
@@ -72,6 +74,7 @@ class Dispatcher:
         self._room = room
         self._site = site
         self._clock = clock
+        self._logins = logins
 
     async def place_waiting(self) -> int:
         """Starts queued bots until none waits or one does not fit; says how many. Those left know why they wait."""
@@ -98,18 +101,24 @@ class Dispatcher:
                 )
 
     async def _claim_next(self) -> BotSpec | None:
-        async with self._database.transaction() as session:
-            bots = BotRepository(session)
-            await bots.lock_placement(self._launcher.owner)
-            bot = await bots.next_queued()
-            if bot is None:
-                return None
-            running = [_running(b) for b in await bots.live_of(self._launcher.owner)]
-            why = refusal(self._room(), running, bot.recording_mode)
-            if why is not None:
-                await bots.tell_queued(why)
-                return None
-            return await self._claim(session, bot)
+        while True:
+            async with self._database.transaction() as session:
+                bots = BotRepository(session)
+                await bots.lock_placement(self._launcher.owner)
+                bot = await bots.next_queued()
+                if bot is None:
+                    return None
+                running = [_running(b) for b in await bots.live_of(self._launcher.owner)]
+                why = refusal(self._room(), running, bot.recording_mode)
+                if why is not None:
+                    await bots.tell_queued(why)
+                    return None
+                reason = await self._logins.seat(session, bot, self._now())
+                if reason is None:
+                    return await self._claim(session, bot)
+                await self._lifecycle.advance(
+                    session, bot, BotState.FAILED, at=self._now(), cause="dispatch", reason=reason
+                )
 
     async def _claim(self, session: AsyncSession, bot: BotRow) -> BotSpec:
         token = secrets.token_urlsafe(32)

@@ -57,6 +57,10 @@ class EndReason(StrEnum):
     LOGIN_REQUIRED = "login_required"
     ZOOM_OBF_TOKEN_ERROR = "zoom_obf_token_error"
     ZOOM_ACCESS_TOKEN_ERROR = "zoom_access_token_error"
+    MEET_LOGIN_UNAVAILABLE = "meet_login_unavailable"
+    MEET_SIGN_IN_NOT_SUPPORTED = "meet_sign_in_not_supported"
+    TEAMS_LOGIN_UNAVAILABLE = "teams_login_unavailable"
+    TEAMS_SIGN_IN_NOT_SUPPORTED = "teams_sign_in_not_supported"
     MEETING_ENDED_BEFORE_RECORD = "meeting_ended_before_record"
     STOPPED_BEFORE_RECORD = "stopped_before_record"
     RECORDING_DISABLED = "recording_disabled"
@@ -209,6 +213,26 @@ _PROJECTIONS: dict[EndReason, Projection] = {
         "The token URL gave no token to join the Zoom meeting with.",
         "auth_failure",
         v2_signal="meeting_error",
+    ),
+    EndReason.MEET_LOGIN_UNAVAILABLE: Projection(
+        "MEET_LOGIN_UNAVAILABLE",
+        "No active Google login that fits was free when the bot was to start.",
+        "auth_failure",
+    ),
+    EndReason.MEET_SIGN_IN_NOT_SUPPORTED: Projection(
+        "MEET_LOGIN_REQUIRED",
+        "This server cannot sign in to Google Meet yet; the fallback 'anonymous' lets the bot join as a guest.",
+        "auth_failure",
+    ),
+    EndReason.TEAMS_LOGIN_UNAVAILABLE: Projection(
+        "TEAMS_LOGIN_UNAVAILABLE",
+        "No active Microsoft login that fits was free when the bot was to start.",
+        "auth_failure",
+    ),
+    EndReason.TEAMS_SIGN_IN_NOT_SUPPORTED: Projection(
+        "TEAMS_LOGIN_REQUIRED",
+        "This server cannot sign in to Microsoft Teams yet; the fallback 'anonymous' lets the bot join as a guest.",
+        "auth_failure",
     ),
     EndReason.MEETING_ENDED_BEFORE_RECORD: Projection(
         "CANNOT_JOIN_MEETING",

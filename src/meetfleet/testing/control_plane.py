@@ -14,6 +14,7 @@ from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.link import Acknowledgement, LinkService
 from meetfleet.control.link_events import LinkEvents
+from meetfleet.control.login_desk import LoginDesk
 from meetfleet.control.pictures import Pictures
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.speech_source import SpeechSource
@@ -24,7 +25,7 @@ from meetfleet.control.transcript_files import TranscriptFiles
 from meetfleet.control.transcription_providers import ServerTranscription, TranscriptionProviders
 from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.domain.link import BotSpec, EventType
-from meetfleet.domain.meeting_url import parse_meeting_url
+from meetfleet.domain.meeting_url import Platform, parse_meeting_url
 from meetfleet.fleet.capacity import Capacity
 from meetfleet.store.database import Database
 from meetfleet.store.repositories.bots import BotRepository
@@ -84,6 +85,7 @@ class ControlPlane:
             lambda: self.room,
             Site("http://127.0.0.1:1/link"),
             self.clock,
+            LoginDesk(capacity=2, signs_in=[Platform.GOOGLE_MEET]),
         )
         self.supervisor = Supervisor(
             database,

@@ -4,6 +4,7 @@ from dataclasses import replace
 from sqlalchemy import text
 
 from meetfleet.control.dispatch import MAX_STARTS, Dispatcher, Site
+from meetfleet.control.login_desk import LoginDesk
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import RecordingMode, Timeouts
@@ -48,7 +49,14 @@ async def test_however_many_dispatch_at_once_each_bot_is_started_once(plane: Con
 async def test_two_servers_on_one_database_never_start_the_same_bot(plane: ControlPlane):
     await drain(plane)
     other = Dispatcher(
-        plane.database, plane.lifecycle, plane.queue, plane.launcher, lambda: ROOMY, Site("x"), plane.clock
+        plane.database,
+        plane.lifecycle,
+        plane.queue,
+        plane.launcher,
+        lambda: ROOMY,
+        Site("x"),
+        plane.clock,
+        LoginDesk(capacity=1),
     )
     for _ in range(4):
         await plane.new_bot()

@@ -11,14 +11,24 @@ from meetfleet import __version__
 from meetfleet.api.auth import KEY_HEADER
 from meetfleet.api.v2.actions import add_action_routes
 from meetfleet.api.v2.bots import add_bot_routes
+from meetfleet.api.v2.logins import add_meet_login_routes, add_teams_login_routes
 from meetfleet.api.v2.lookup import add_lookup_routes
 from meetfleet.api.v2.route import gated
 from meetfleet.api.v2.services import V2Services
+from meetfleet.api.v2.workspaces import add_meet_workspace_routes, add_teams_workspace_routes
 from meetfleet.api.v2.zoom_credentials import add_zoom_credential_routes
 
 _ABOUT = (
     "Sends bots to meetings and gives you what they bring home: sound, video, who spoke when, chat. "
     "Compatible with Meeting BaaS v2."
+)
+
+_RESOURCES = (
+    ("Zoom credentials", add_zoom_credential_routes),
+    ("Meet workspaces", add_meet_workspace_routes),
+    ("Meet logins", add_meet_login_routes),
+    ("Teams workspaces", add_teams_workspace_routes),
+    ("Teams logins", add_teams_login_routes),
 )
 
 
@@ -31,9 +41,10 @@ def v2_router(services: V2Services) -> APIRouter:
     add_lookup_routes(bots, services)
     add_action_routes(bots, services)
     routes.include_router(bots)
-    zoom = APIRouter(route_class=route_class, tags=["Zoom credentials"])
-    add_zoom_credential_routes(zoom, services)
-    routes.include_router(zoom)
+    for tag, add_routes in _RESOURCES:
+        resource = APIRouter(route_class=route_class, tags=[tag])
+        add_routes(resource, services)
+        routes.include_router(resource)
     document = describe(routes)
 
     router = APIRouter(include_in_schema=False)

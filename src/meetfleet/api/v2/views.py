@@ -18,6 +18,7 @@ from meetfleet.domain.dialects.v2 import PLATFORM_WORDS, Status, status_of
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import NotFound
 from meetfleet.domain.lifecycle import BotState
+from meetfleet.domain.meeting_url import Platform
 from meetfleet.notify.payloads.v2 import Link, ids_of, links_body, people_body, provider_of
 from meetfleet.store.repositories.bots import sent_at
 from meetfleet.store.secret_box import SecretBox
@@ -56,7 +57,7 @@ def details(view: BotView, link: Link, box: SecretBox) -> BotDetails:
         transcription_provider=provider_of(bot, recording),
         zoom_config=_zoom_config(bot.options),
         callback_config=_callback_config(bot.callback, box),
-        meet_login_credential_id=None,
+        meet_login_credential_id=str(bot.login_id) if bot.login_id and bot.platform is Platform.GOOGLE_MEET else None,
     )
 
 

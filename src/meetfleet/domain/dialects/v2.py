@@ -203,6 +203,8 @@ _CODES = {
     "daily_bot_cap_reached": "FST_ERR_DAILY_BOT_CAP_REACHED",
     "insufficient_tokens": "FST_ERR_INSUFFICIENT_TOKENS",
     "send_chat_message_failed": "FST_ERR_SEND_CHAT_MESSAGE_FAILED",
+    "workspace_not_found": "FST_ERR_WORKSPACE_NOT_FOUND_BY_ID",
+    "login_not_found": "FST_ERR_LOGIN_NOT_FOUND_BY_ID",
     "zoom_credential_not_found": "FST_ERR_ZOOM_CREDENTIAL_NOT_FOUND_BY_ID",
 }
 _CODES_BY_HTTP_STATUS = {

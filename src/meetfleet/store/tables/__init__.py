@@ -3,6 +3,7 @@
 from meetfleet.store.tables.base import Base
 from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, EventKind, LinkCursorRow
 from meetfleet.store.tables.holds import HoldRow
+from meetfleet.store.tables.logins import LoginRow, WorkspaceRow
 from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
 from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
@@ -27,6 +28,7 @@ __all__ = [
     "EventKind",
     "HoldRow",
     "LinkCursorRow",
+    "LoginRow",
     "MessageRow",
     "MessageStatus",
     "ParticipantRow",
@@ -38,6 +40,7 @@ __all__ = [
     "TokenEntryRow",
     "TranscriptionRow",
     "TranscriptionStatus",
+    "WorkspaceRow",
     "ZoomCredentialRow",
     "ZoomCredentialType",
 ]

@@ -29,6 +29,7 @@ class BotRow(Base):
         camera: {urls, loop, each_s} of the pictures that it shows, or None.
         transcribed_s, byok_transcribed_s: Sound that was made into delivered transcripts, all runs together: on the
             server's own engines and accounts, and on accounts of the caller.
+        login_id: The login it signs in with, taken as long as the bot is live.
         take: Counts the processes that were started for it; 0 while queued.
         waiting_for: Why a queued bot has not been started, in words.
         lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
@@ -46,6 +47,7 @@ class BotRow(Base):
         Index("ix_bots_team_id_join_at_id", "team_id", "join_at", "id"),
         Index("ix_bots_due", "join_at", postgresql_where=text("state = 'scheduled'")),
         Index("ix_bots_queue", "spawned_at", "id", postgresql_where=text("state IN ('queued', 'pickup_delayed')")),
+        Index("ix_bots_login_id", "login_id", postgresql_where=text("login_id IS NOT NULL")),
         Index("ix_bots_team_id_meeting_url", "team_id", "meeting_url"),
         Index(
             "ix_bots_kept",
@@ -95,6 +97,7 @@ class BotRow(Base):
     transcribed_s: Mapped[float] = mapped_column(default=0.0)
     byok_transcribed_s: Mapped[float] = mapped_column(default=0.0)
 
+    login_id: Mapped[UUID | None] = mapped_column(ForeignKey("logins.id"))
     take: Mapped[int] = mapped_column(Integer, default=0)
     waiting_for: Mapped[str | None]
     lease_owner: Mapped[str | None]
