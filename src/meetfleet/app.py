@@ -40,6 +40,7 @@ from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.rendering import Rendering
+from meetfleet.control.spawning import Spawner
 from meetfleet.control.speech_source import SpeechSource
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import FirstStart
@@ -119,6 +120,15 @@ class App(Foundation):
         self.dispatcher = Dispatcher(
             self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock, desk
         )
+        self.spawner = Spawner(
+            self.database,
+            self.lifecycle,
+            self.queue,
+            self.admission,
+            self.wakeups,
+            self.clock,
+            grace_s=self.settings.schedule_grace_s,
+        )
         self.finaliser = Finaliser(
             self.database,
             self.lifecycle,
@@ -196,6 +206,7 @@ class App(Foundation):
             gate=KeyGate(self.keys, RateLimiter(self.database)),
             bots=self.bots,
             orders=Orders(self.database, self.bots, self.clock),
+            schedules=self.schedules,
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
             zoom_credentials=self.zoom_credentials,
@@ -228,6 +239,7 @@ class App(Foundation):
             self.background.start("jobs", self.worker.run)
             self.background.start("fleet", self.launcher.run)
             self.background.start("supervisor", self._supervise)
+            self.background.start("schedules", self.spawner.run)
             self.background.start("deliveries", self._rescue_deliveries)
             self.background.start("retention", self.retention.run)
             yield first

@@ -8,10 +8,12 @@ import asyncio
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from meetfleet.control.admission import Admission
 from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.retention import Retention
+from meetfleet.control.schedules import Schedules
 from meetfleet.control.teams import FirstStart, Teams
 from meetfleet.control.tokens import Tokens
 from meetfleet.control.transcriptions import Transcriptions
@@ -59,12 +61,14 @@ class Foundation:
         self.keys = Keys(self.database, self.clock)
         self.teams = Teams(self.database, self.keys)
         self.transcriptions = Transcriptions(self.database, self.lifecycle, self.queue, self.clock)
+        self.admission = Admission(self.clock)
         self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
         zoom = ZoomApi(self.http, self.clock, oauth_url=settings.zoom_oauth_url, api_url=settings.zoom_api_url)
         self.zoom_credentials = ZoomCredentials(self.database, self.secrets, zoom, self.clock)
         self.zoom_tokens = ZoomTokens(self.database, self.secrets, zoom, self.http, self.clock)
         self.tokens = Tokens(self.database, self.clock)
         self.retention = Retention(self.database, self.bots, self.queue, self.clock)
+        self.schedules = Schedules(self.database, self.lifecycle, self.bots, self.admission, self.clock)
 
     @property
     def _embedded(self) -> EmbeddedPostgres:

@@ -172,6 +172,12 @@ class Settings:
         _positive,
         shown="900",
     )
+    schedule_grace_s: float = _setting(
+        "Seconds a scheduled bot may be sent late because no server was running when it was due; then it fails.",
+        1800.0,
+        _positive,
+        shown="1800",
+    )
     video: VideoMode = _setting(
         "When video is rendered: `eager` (right after the call), `on-demand` (at first opening) or `before-completed`.",
         VideoMode.EAGER,

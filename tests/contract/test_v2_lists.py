@@ -152,6 +152,7 @@ async def test_extra_conditions_must_all_match_exactly(api: V2World) -> None:
 async def test_each_bot_is_found_by_the_status_it_shows_and_by_no_other(api: V2World) -> None:
     paths: list[tuple[tuple[BotState, ...], EndReason | None]] = [
         ((), None),
+        ((BotState.PICKUP_DELAYED,), None),
         (TO_RECORDING[:2], None),
         (TO_RECORDING[:3], None),
         ((*TO_RECORDING[:2], BotState.WAITING_HOST), None),

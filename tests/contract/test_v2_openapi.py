@@ -24,6 +24,12 @@ OPERATIONS = {
     "retryCallback",
     "updateBotConfig",
     "retranscribeBot",
+    "createScheduledBot",
+    "batchCreateScheduledBots",
+    "listScheduledBots",
+    "getScheduledBotDetails",
+    "updateScheduledBot",
+    "deleteScheduledBot",
     "createZoomCredential",
     "listZoomCredentials",
     "getZoomCredential",
@@ -42,9 +48,9 @@ OPERATIONS = {
     "getTeamsLoginUtilization",
 }
 # Fields that newer sources require in objects which the specification closes. Source: contract.md C18.
-ADDED_FIELDS = {"callback_config", "meet_login_credential_id"}
+ADDED_FIELDS = {"callback_config", "meet_login_credential_id", "max_recording_duration"}
 # Wider by a newer source than by the specification. Source: contract.md C14.
-WIDER_ANSWERS = {"transcription_provider"}
+WIDER_ANSWERS = {"transcription_provider", "provider"}
 Schema = dict[str, Any]
 
 
@@ -80,7 +86,18 @@ class Document:
 
     def request(self, operation: Schema) -> Schema | None:
         body = operation.get("requestBody")
-        return body and body["content"]["application/json"]["schema"]
+        return body and self.merged(body["content"]["application/json"]["schema"])
+
+    def merged(self, schema: Schema) -> Schema:
+        """One schema for several that must all hold."""
+        schema = self.follow(schema)
+        if "items" in schema:
+            return {**schema, "items": self.merged(schema["items"])}
+        parts = [self.merged(part) for part in schema.get("allOf", ())]
+        if not parts:
+            return schema
+        properties = {name: one for part in parts for name, one in part["properties"].items()}
+        return {**parts[0], "properties": properties, "required": [n for part in parts for n in part["required"]]}
 
     def response(self, operation: Schema, status: str) -> Schema:
         return operation["responses"][status]["content"]["application/json"]["schema"]

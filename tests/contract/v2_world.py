@@ -18,6 +18,7 @@ from meetfleet.api.errors import install_errors
 from meetfleet.api.files import StoredArtifacts, files_router
 from meetfleet.api.v2.router import v2_router
 from meetfleet.api.v2.services import Accounts, V2Services
+from meetfleet.control.admission import Admission
 from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
@@ -25,6 +26,8 @@ from meetfleet.control.logins import Logins
 from meetfleet.control.orders import Orders
 from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
+from meetfleet.control.schedules import Schedules
+from meetfleet.control.spawning import Spawner
 from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.workspaces import Workspaces
 from meetfleet.control.zoom_api import ZoomApi
@@ -45,6 +48,7 @@ from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import ArtifactRow, ArtifactStatus, BotRow, Permissions, TeamRow
 from meetfleet.store.times import utc
+from meetfleet.store.wakeups import Wakeups
 from meetfleet.testing.clock import ManualClock
 from meetfleet.testing.control import RememberingQueue
 from meetfleet.testing.objects import MemoryObjects
@@ -77,8 +81,9 @@ def document() -> dict[str, Any]:
 def template_of(path: str) -> str:
     """The path as the specification writes it: `/v2/bots/{bot_id}/leave`."""
     parts = path.split("?")[0].split("/")
-    if len(parts) > 3 and parts[2] in _IDS and parts[3] not in _WORDS:
-        parts[3] = f"{{{_IDS[parts[2]]}}}"
+    at = 4 if parts[3:4] == ["scheduled"] else 3
+    if len(parts) > at and parts[2] in _IDS and parts[at] not in _WORDS:
+        parts[at] = f"{{{_IDS[parts[2]]}}}"
     return "/".join(parts)
 
 
@@ -96,6 +101,11 @@ class V2World:
         self.notices = WebhookNotices(self.queue, self.clock)
         self.lifecycle = Lifecycle(self.notices)
         self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
+        self.admission = Admission(self.clock)
+        self.schedules = Schedules(database, self.lifecycle, self.bots, self.admission, self.clock)
+        self.spawner = Spawner(
+            database, self.lifecycle, self.queue, self.admission, Wakeups(database.url), self.clock, grace_s=1800
+        )
         self.keys = Keys(database, self.clock)
         self.http = GuardedHttp(AddressGuard(allow_private=True))
         self.zoom = ZoomApi(self.http, self.clock, oauth_url=zoom_url, api_url=zoom_url)
@@ -195,6 +205,7 @@ class V2World:
             gate=KeyGate(self.keys, RateLimiter(self.database, self.rate_clock)),
             bots=self.bots,
             orders=Orders(self.database, self.bots, self.clock),
+            schedules=self.schedules,
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
             meet=self._accounts(Platform.GOOGLE_MEET),

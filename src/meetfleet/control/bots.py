@@ -92,7 +92,9 @@ class Bots:
         """
         async with self._database.transaction() as session:
             await refuse_unknown_credential(session, team, new.options)
-            bot = await BotRepository(session).add(_row(team, new, self._now()))
+            bot = new_row(team, new, BotState.QUEUED, self._now())
+            bot.spawned_at = bot.created_at
+            await BotRepository(session).add(bot)
             await self._admission.check(session, team, bot)
             event = await self._lifecycle.record(session, bot, at=bot.created_at, cause="request")
             await self._lifecycle.announce(session, bot, event)
@@ -143,6 +145,8 @@ class Bots:
     async def request_leave(self, team: TeamRow, bot_id: UUID) -> BotRow:
         """Asks a bot to leave; does nothing if it already does, or has left. Source: contract.md 2.7.
 
+        A scheduled bot that was not sent yet is cancelled.
+
         Raises:
             Conflict: `bot_status`, if its life is over.
         """
@@ -152,7 +156,7 @@ class Bots:
                 raise wrong_state(bot)
             if bot.state is BotState.SCHEDULED:
                 await self._lifecycle.advance(session, bot, BotState.CANCELLED, at=self._now(), cause="request")
-            elif bot.state is BotState.QUEUED:
+            elif bot.state.is_in_queue:
                 reason = EndReason.STOPPED_BEFORE_RECORD
                 await self._lifecycle.advance(
                     session, bot, BotState.FAILED, at=self._now(), cause="request", reason=reason
@@ -254,25 +258,23 @@ async def found_bot(session: AsyncSession, team: TeamRow, bot_id: UUID, *, lock:
     return bot
 
 
-def _row(team: TeamRow, new: NewBot, now: datetime) -> BotRow:
-    return BotRow(
-        team_id=team.id,
-        origin=new.origin,
-        state=BotState.QUEUED,
-        state_at=now,
-        created_at=now,
-        spawned_at=now,
-        meeting_url=new.meeting.url,
-        platform=new.meeting.platform,
-        native_id=new.meeting.native_id,
-        bot_name=new.bot_name,
-        recording_mode=new.recording_mode,
-        entry_message=new.entry_message,
-        timeouts=asdict(new.timeouts),
-        ignored_participant_names=list(new.ignored_participant_names),
-        options=dict(new.options),
-        extra=None if new.extra is None else dict(new.extra),
-        allow_multiple_bots=new.allow_multiple_bots,
-        callback=None if new.callback is None else asdict(new.callback),
-        camera=None if new.camera is None else new.camera.to_dict(),
-    )
+def new_row(team: TeamRow, new: NewBot, state: BotState, now: datetime) -> BotRow:
+    """A bot as it is created."""
+    bot = BotRow(team_id=team.id, origin=new.origin, state=state, state_at=now, created_at=now)
+    apply(new, bot)
+    return bot
+
+
+def apply(new: NewBot, bot: BotRow) -> None:
+    """Makes a stored bot what a request asks for."""
+    bot.meeting_url, bot.platform, bot.native_id = new.meeting.url, new.meeting.platform, new.meeting.native_id
+    bot.bot_name = new.bot_name
+    bot.recording_mode = new.recording_mode
+    bot.entry_message = new.entry_message
+    bot.timeouts = asdict(new.timeouts)
+    bot.ignored_participant_names = list(new.ignored_participant_names)
+    bot.options = dict(new.options)
+    bot.extra = None if new.extra is None else dict(new.extra)
+    bot.allow_multiple_bots = new.allow_multiple_bots
+    bot.callback = None if new.callback is None else asdict(new.callback)
+    bot.camera = None if new.camera is None else new.camera.to_dict()

@@ -27,6 +27,8 @@ from meetfleet.store.times import utc
 
 START_LEASE_S = 60.0
 """How long a started process may take to its first report."""
+PICKUP_DELAY_S = 120.0
+"""A bot joins within two minutes, or it is told that it will not. Source: contract.md 2.1."""
 MAX_STARTS = 3
 """How often a bot is started that never said a word."""
 
@@ -85,11 +87,13 @@ class Dispatcher:
             started += 1
         return started
 
-    async def expire_queue(self) -> None:
-        """Fails bots that waited too long for a place."""
+    async def watch_queue(self) -> None:
+        """Tells of bots that have waited long for a place, and fails those that waited too long."""
         async with self._database.transaction() as session:
-            before = self._now() - timedelta(seconds=self._site.queue_s)
-            for bot in await BotRepository(session).queued_since(before):
+            bots, now = BotRepository(session), self._now()
+            late = await bots.waiting_since(now - timedelta(seconds=PICKUP_DELAY_S), [BotState.QUEUED])
+            await self._lifecycle.advance_all(session, late, BotState.PICKUP_DELAYED, at=now, cause="dispatch")
+            for bot in await bots.waiting_since(now - timedelta(seconds=self._site.queue_s)):
                 await self._lifecycle.advance(
                     session,
                     bot,

@@ -1,6 +1,6 @@
 """The one writer of `bots.state`: a step is a change of the row, an event and the notices it causes, or nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ class Lifecycle:
 
         Args:
             at: When it happened (not when it was reported).
-            cause: Who says so: `request`, `link`, `dispatch`, `supervisor`, `finalise`.
+            cause: Who says so: `request`, `schedule`, `link`, `dispatch`, `supervisor`, `finalise`.
             reason: Why the bot's life ends; the first one given is kept.
 
         Raises:
@@ -65,6 +65,24 @@ class Lifecycle:
             await settle(session, bot, event)
         await self.announce(session, bot, event)
         return event
+
+    async def advance_all(
+        self, session: AsyncSession, bots: Sequence[BotRow], state: BotState, *, at: datetime, cause: str
+    ) -> None:
+        """Takes one step with many bots, in few statements; not a step that ends a life.
+
+        Raises:
+            ForbiddenStep: `state` may not follow the present one of one of them.
+        """
+        for bot in bots:
+            if not may_follow(bot.state, state):
+                raise ForbiddenStep(bot, state)
+            log.info("bot_state", bot_id=str(bot.id), was=bot.state.value, state=state.value, cause=cause)
+            _stamp(bot, state, at)
+        events = [_event(bot, at=at, cause=cause) for bot in bots]
+        await BotRepository(session).append_events(events)
+        for bot, event in zip(bots, events, strict=True):
+            await self.announce(session, bot, event)
 
     async def announce(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
         """Has everybody told who wants to know of this event."""
@@ -85,16 +103,28 @@ class Lifecycle:
         evidence: Mapping[str, Any] | None = None,
     ) -> BotEventRow:
         """Writes an event in the present state: the first one of a bot, or something worth keeping that is no step."""
-        event = BotEventRow(
-            bot_id=bot.id,
-            at=at,
-            kind=kind,
-            state=bot.state,
-            reason=bot.end_reason,
-            cause=cause,
-            evidence=dict(evidence or {}),
-        )
-        return await BotRepository(session).append_event(event)
+        event = _event(bot, at=at, cause=cause, kind=kind, evidence=evidence)
+        await BotRepository(session).append_events([event])
+        return event
+
+
+def _event(
+    bot: BotRow,
+    *,
+    at: datetime,
+    cause: str,
+    kind: EventKind = EventKind.STATE,
+    evidence: Mapping[str, Any] | None = None,
+) -> BotEventRow:
+    return BotEventRow(
+        bot_id=bot.id,
+        at=at,
+        kind=kind,
+        state=bot.state,
+        reason=bot.end_reason,
+        cause=cause,
+        evidence=dict(evidence or {}),
+    )
 
 
 def _recorded_so_far_s(bot: BotRow, at: datetime) -> float:

@@ -76,7 +76,7 @@ class Supervisor:
 
     async def sweep(self) -> None:
         """Looks once at every bot that is not at its end."""
-        await self._dispatcher.expire_queue()
+        await self._dispatcher.watch_queue()
         await self._dispatcher.place_waiting()
         async with self._database.transaction() as session:
             bots = BotRepository(session)

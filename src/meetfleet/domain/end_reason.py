@@ -75,6 +75,7 @@ class EndReason(StrEnum):
     TERMINATED = "terminated"
     FORCE_KILLED = "force_killed"
     DISPATCH_TIMEOUT = "dispatch_timeout"
+    SCHEDULE_MISSED = "schedule_missed"
     INTERNAL_ERROR = "internal_error"
 
     INSUFFICIENT_TOKENS = "insufficient_tokens"
@@ -283,6 +284,9 @@ _PROJECTIONS: dict[EndReason, Projection] = {
     EndReason.FORCE_KILLED: Projection("FORCE_KILLED", "The bot's process was killed.", v2_signal="meeting_error"),
     EndReason.DISPATCH_TIMEOUT: Projection(
         "INTERNAL_ERROR", "No runner picked up the bot in time.", "dispatch_timeout"
+    ),
+    EndReason.SCHEDULE_MISSED: Projection(
+        "INTERNAL_ERROR", "No server was running when the bot was due, and by now it is too late.", "dispatch_timeout"
     ),
     EndReason.INTERNAL_ERROR: Projection("INTERNAL_ERROR", "The bot failed inside.", v2_signal="meeting_error"),
     EndReason.INSUFFICIENT_TOKENS: Projection(

@@ -8,6 +8,7 @@ class BotState(StrEnum):
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
+    PICKUP_DELAYED = "pickup_delayed"
     STARTING = "starting"
     JOINING = "joining"
     WAITING_ROOM = "waiting_room"
@@ -27,6 +28,11 @@ class BotState(StrEnum):
         return self in FINAL
 
     @property
+    def is_in_queue(self) -> bool:
+        """Whether the bot was sent and has no place to run yet."""
+        return self in IN_QUEUE
+
+    @property
     def is_live(self) -> bool:
         """Whether a bot process is expected to exist and report."""
         return self in LIVE
@@ -34,6 +40,7 @@ class BotState(StrEnum):
 
 _S = BotState
 FINAL = frozenset({_S.COMPLETED, _S.FAILED, _S.CANCELLED})
+IN_QUEUE = frozenset({_S.QUEUED, _S.PICKUP_DELAYED})
 LIVE = frozenset(
     {_S.STARTING, _S.JOINING, _S.WAITING_ROOM, _S.WAITING_HOST, _S.IN_CALL, _S.RECORDING, _S.PAUSED, _S.LEAVING}
 )
@@ -44,7 +51,8 @@ IN_MEETING = frozenset({_S.IN_CALL, _S.RECORDING, _S.PAUSED})
 # one of its own phase; what may never happen is a step back or out of a final state.
 _FORWARD: dict[BotState, frozenset[BotState]] = {
     _S.SCHEDULED: frozenset({_S.QUEUED, _S.FAILED, _S.CANCELLED}),
-    _S.QUEUED: frozenset({_S.STARTING, _S.FAILED, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.PICKUP_DELAYED, _S.STARTING, _S.FAILED, _S.CANCELLED}),
+    _S.PICKUP_DELAYED: frozenset({_S.STARTING, _S.FAILED, _S.CANCELLED}),
     _S.STARTING: frozenset({_S.JOINING, _S.QUEUED, _S.LEAVING, _S.PROCESSING, _S.FAILED}),
     _S.JOINING: frozenset({_S.WAITING_ROOM, _S.WAITING_HOST, _S.IN_CALL, _S.LEAVING, _S.PROCESSING, _S.FAILED}),
     _S.WAITING_ROOM: frozenset({_S.JOINING, _S.WAITING_HOST, _S.IN_CALL, _S.LEAVING, _S.PROCESSING, _S.FAILED}),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from meetfleet.control.admission import Admission
 from meetfleet.control.bots import Bots, NewBot
 from meetfleet.control.dispatch import Dispatcher, Site
 from meetfleet.control.finaliser import Finaliser
@@ -17,6 +18,8 @@ from meetfleet.control.link_events import LinkEvents
 from meetfleet.control.login_desk import LoginDesk
 from meetfleet.control.pictures import Pictures
 from meetfleet.control.rejoin import NeverRejoin
+from meetfleet.control.schedules import Schedules
+from meetfleet.control.spawning import Spawner
 from meetfleet.control.speech_source import SpeechSource
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import Teams
@@ -45,6 +48,7 @@ from meetfleet.transcription.sandbox_failure import SandboxFailure
 
 MEETING = parse_meeting_url("https://meet.google.com/abc-defg-hij")
 BUILT_IN: dict[str, type[SpeechToText]] = {"captions": Captions, "gladia": Gladia, "sandbox-failure": SandboxFailure}
+GRACE_S = 1800.0
 ROOMY = Capacity(cores=64, memory_bytes=1e12, free_memory_bytes=1e12)
 
 
@@ -73,6 +77,17 @@ class ControlPlane:
         self.wakeups = Wakeups(database.url, poll_s=0.2)
         self.transcriptions = Transcriptions(database, self.lifecycle, self.queue, self.clock)
         self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
+        self.admission = Admission(self.clock)
+        self.schedules = Schedules(database, self.lifecycle, self.bots, self.admission, self.clock)
+        self.spawner = Spawner(
+            database,
+            self.lifecycle,
+            self.queue,
+            self.admission,
+            self.wakeups,
+            self.clock,
+            grace_s=GRACE_S,
+        )
         events = LinkEvents(self.lifecycle, self.notices, self.queue)
         self.link = LinkService(database, events, self.objects, self.assembler, self.wakeups, self.clock)
         self.web = StubWeb()

@@ -96,6 +96,18 @@ def test_a_bot_that_never_set_out_only_fails() -> None:
     assert told(S.QUEUED, (S.FAILED, EndReason.STOPPED_BEFORE_RECORD)) == ["queued", "api_request_stop", "failed"]
 
 
+def test_a_bot_that_waits_for_a_place_is_delayed_once_however_often_it_is_queued_again() -> None:
+    again = (S.STARTING, S.QUEUED, S.PICKUP_DELAYED, S.STARTING, S.JOINING)
+    assert told(S.QUEUED, S.PICKUP_DELAYED, *again) == ["queued", "pickup_delayed", "joining_call"]
+    assert told(S.QUEUED, S.PICKUP_DELAYED, (S.FAILED, EndReason.DISPATCH_TIMEOUT))[2:] == ["failed"]
+
+
+def test_a_schedule_is_told_only_when_the_bot_is_sent_or_cannot_be() -> None:
+    assert told(S.SCHEDULED, S.QUEUED, S.STARTING, S.JOINING) == ["queued", "joining_call"]
+    assert told(S.SCHEDULED, (S.FAILED, EndReason.DAILY_BOT_CAP_REACHED)) == ["failed"]
+    assert told(S.SCHEDULED, S.CANCELLED) == []
+
+
 def test_pauses_and_resumptions_alternate() -> None:
     assert told(*TO_RECORDING, S.PAUSED, S.RECORDING, S.PAUSED, S.RECORDING)[5:] == [
         "recording_paused",

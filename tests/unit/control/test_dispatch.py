@@ -103,7 +103,7 @@ async def test_nobody_waits_for_a_place_for_ever(plane: ControlPlane):
     bot = await plane.new_bot()
     await plane.dispatcher.place_waiting()
     await plane.clock.advance(901)
-    await plane.dispatcher.expire_queue()
+    await plane.dispatcher.watch_queue()
     row = await plane.row(bot.id)
     assert (row.state, row.end_reason) == (BotState.FAILED, EndReason.DISPATCH_TIMEOUT)
     assert row.end_detail == "There is no memory left."
@@ -120,3 +120,28 @@ async def test_a_start_that_fails_is_tried_again_and_then_given_up(plane: Contro
     row = await plane.row(bot.id)
     assert (row.state, row.end_reason) == (BotState.PROCESSING, EndReason.INTERNAL_ERROR)
     assert len(plane.queue.of(Job.FINALISE, bot.id)) == 1
+
+
+async def test_a_bot_that_waits_two_minutes_for_a_place_is_told_to_be_delayed_once_and_still_starts(
+    plane: ControlPlane,
+):
+    await drain(plane)
+    plane.launcher.refusing = "There is no memory left."
+    bot = await plane.new_bot()
+    await plane.clock.advance(121)
+    for _ in range(2):
+        await plane.dispatcher.watch_queue()
+    assert (await plane.row(bot.id)).state is BotState.PICKUP_DELAYED
+    assert plane.notices.of(bot.id) == ["queued", "pickup_delayed"]
+    plane.launcher.refusing = None
+    assert await plane.dispatcher.place_waiting() == 1
+    assert (await plane.row(bot.id)).state is BotState.STARTING
+
+
+async def test_a_delayed_bot_can_be_asked_to_leave(plane: ControlPlane):
+    await drain(plane)
+    bot = await plane.new_bot()
+    await plane.clock.advance(121)
+    await plane.dispatcher.watch_queue()
+    row = await plane.bots.request_leave(plane.team, bot.id)
+    assert (row.state, row.end_reason) == (BotState.FAILED, EndReason.STOPPED_BEFORE_RECORD)

@@ -1,7 +1,5 @@
 """What can be asked of a bot, or done with what it brought home."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
@@ -17,12 +15,10 @@ from meetfleet.api.v2.requests import (
     SendChatMessageRequestBody,
     UpdateBotConfigRequestBody,
 )
-from meetfleet.api.v2.responses import Message, MessageResponse
+from meetfleet.api.v2.responses import MessageResponse
 from meetfleet.api.v2.route import BotId, CallerDep, answers
 from meetfleet.api.v2.services import V2Services
-from meetfleet.api.v2.views import shown_status
-from meetfleet.control.keys import Caller
-from meetfleet.domain.errors import Conflict
+from meetfleet.api.v2.wording import Wording, message
 
 
 class NoBody(BaseModel):
@@ -37,7 +33,7 @@ def add_action_routes(router: APIRouter, services: V2Services) -> None:
 
 
 def _add_meeting_routes(router: APIRouter, services: V2Services) -> None:
-    worded = _Wording(services)
+    worded = Wording(services)
 
     @router.post(
         "/bots/{bot_id}/leave", operation_id="leaveBot", summary="Ask a bot to leave", responses=answers(404, 409)
@@ -46,7 +42,7 @@ def _add_meeting_routes(router: APIRouter, services: V2Services) -> None:
         """It stops recording, leaves, and its recording is finished. Before it recorded, it ends as failed."""
         async with worded.by_status(caller, bot_id):
             await services.bots.request_leave(caller.team, UUID(bot_id))
-        return _message("Bot leave request sent successfully.")
+        return message("Bot leave request sent successfully.")
 
     @router.post(
         "/bots/{bot_id}/send-chat-message",
@@ -58,7 +54,7 @@ def _add_meeting_routes(router: APIRouter, services: V2Services) -> None:
         """Answers when the message is in the meeting's chat."""
         async with worded.by_status(caller, bot_id):
             await services.orders.say(caller.team, UUID(bot_id), body.message)
-        return _message("Chat message sent successfully.")
+        return message("Chat message sent successfully.")
 
     @router.post(
         "/bots/{bot_id}/pause-recording",
@@ -72,7 +68,7 @@ def _add_meeting_routes(router: APIRouter, services: V2Services) -> None:
         """What happens until it is resumed is in no file; time goes on without a gap."""
         async with worded.by_status(caller, bot_id):
             await services.orders.pause(caller.team, UUID(bot_id), body and body.chat_message)
-        return _message("Recording pause request sent successfully.")
+        return message("Recording pause request sent successfully.")
 
     @router.post(
         "/bots/{bot_id}/resume-recording",
@@ -86,13 +82,13 @@ def _add_meeting_routes(router: APIRouter, services: V2Services) -> None:
         """Only while it is paused."""
         async with worded.by_status(caller, bot_id):
             await services.orders.resume(caller.team, UUID(bot_id), body and body.chat_message)
-        return _message("Recording resume request sent successfully.")
+        return message("Recording resume request sent successfully.")
 
     _ = leave_bot, send_chat_message, pause_recording, resume_recording
 
 
 def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
-    worded = _Wording(services)
+    worded = Wording(services)
 
     @router.delete(
         "/bots/{bot_id}/delete-data",
@@ -110,7 +106,7 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
         from_provider = delete_from_provider if delete_transcription is None else delete_transcription
         async with worded.by_status(caller, bot_id):
             await services.bots.delete_data(caller.team, UUID(bot_id), from_provider=from_provider)
-        return _message("Bot data deleted successfully.")
+        return message("Bot data deleted successfully.")
 
     @router.post(
         "/bots/{bot_id}/resend-webhook",
@@ -122,7 +118,7 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
         """As a new message, with fresh links."""
         async with worded.by_status(caller, bot_id):
             await services.redelivery.resend_webhook(caller.team, UUID(bot_id))
-        return _message("Webhook resend request sent successfully.")
+        return message("Webhook resend request sent successfully.")
 
     @router.post(
         "/bots/{bot_id}/retry-callback",
@@ -141,7 +137,7 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
             override = asdict(callback_of(body, services.box))
         async with worded.by_status(caller, bot_id):
             await services.redelivery.retry_callback(caller.team, UUID(bot_id), override)
-        return _message("Callback retry request sent successfully.")
+        return message("Callback retry request sent successfully.")
 
     @router.post(
         "/bots/{bot_id}/retranscribe",
@@ -157,7 +153,7 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
         request = transcription_request(wanted, services.box) if wanted else None
         async with worded.by_status(caller, bot_id):
             await services.transcriptions.retranscribe(caller.team, UUID(bot_id), request)
-        return _message("Retranscription request sent successfully.")
+        return message("Retranscription request sent successfully.")
 
     @router.patch(
         "/bots/{bot_id}/update-config",
@@ -168,30 +164,6 @@ def _add_aftermath_routes(router: APIRouter, services: V2Services) -> None:
     async def update_bot_config(caller: CallerDep, bot_id: BotId, body: UpdateBotConfigRequestBody) -> MessageResponse:
         """Later webhooks carry the new value."""
         await services.orders.update_extra(caller.team, UUID(bot_id), body.extra)
-        return _message("Bot configuration updated successfully.")
+        return message("Bot configuration updated successfully.")
 
     _ = delete_bot_data, resend_final_webhook, retry_callback, retranscribe_bot, update_bot_config
-
-
-class _Wording:
-    """Says in this API's own words that a bot's state does not allow something."""
-
-    def __init__(self, services: V2Services) -> None:
-        self._services = services
-
-    @asynccontextmanager
-    async def by_status(self, caller: Caller, bot_id: str) -> AsyncGenerator[None]:
-        try:
-            yield
-        except Conflict as error:
-            if error.code != "bot_status":
-                raise
-            view = await self._services.recordings.view(caller.team, UUID(bot_id))
-            status = shown_status(view.bot, view.resumed)
-            raise Conflict(
-                f"Status of bot '{bot_id}' is: {status}. Operation not permitted in this state.", code="bot_status"
-            ) from error
-
-
-def _message(text: str) -> MessageResponse:
-    return MessageResponse(data=Message(message=text))

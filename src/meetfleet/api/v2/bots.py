@@ -1,13 +1,9 @@
 """Bots: create one or many, list them."""
 
-from typing import Annotated, Any
+from fastapi import APIRouter
 
-import structlog
-from fastapi import APIRouter, Body
-from pydantic import ValidationError
-
-from meetfleet.api.errors import issues_text
 from meetfleet.api.v2 import responses as out
+from meetfleet.api.v2.batch import BatchBody, batch_of, create_each
 from meetfleet.api.v2.cursors import encode, page_request
 from meetfleet.api.v2.filters import BotsQuery, bot_filter
 from meetfleet.api.v2.intake import new_bot
@@ -15,23 +11,9 @@ from meetfleet.api.v2.requests import CreateBotRequestBody
 from meetfleet.api.v2.route import CallerDep, answers
 from meetfleet.api.v2.services import V2Services
 from meetfleet.api.v2.views import list_item
-from meetfleet.control.keys import Caller
-from meetfleet.domain.dialects.v2 import item_code_of
-from meetfleet.domain.errors import InvalidRequest, RequestError
 from meetfleet.domain.lifecycle import BotState
+from meetfleet.store.tables import BotRow
 from meetfleet.store.times import utc
-
-BATCH_MAX = 100
-
-log = structlog.get_logger()
-
-_BATCH_BODY = {
-    "requestBody": {
-        "content": {
-            "application/json": {"schema": {"items": {"$ref": "#/components/schemas/CreateBotRequestBody"}}},
-        }
-    }
-}
 
 
 def add_bot_routes(router: APIRouter, services: V2Services) -> None:
@@ -53,17 +35,17 @@ def add_bot_routes(router: APIRouter, services: V2Services) -> None:
         summary="Create many bots",
         status_code=201,
         responses=answers(),
-        openapi_extra=_BATCH_BODY,
+        openapi_extra=batch_of(CreateBotRequestBody),
     )
-    async def create_bots(
-        caller: CallerDep, body: Annotated[list[Any], Body(min_length=1, max_length=BATCH_MAX)]
-    ) -> out.BatchCreateBotsResponse:
+    async def create_bots(caller: CallerDep, body: BatchBody) -> out.BatchCreateBotsResponse:
         """Each item stands for itself: those that cannot be created are listed in `errors`."""
-        results = [await _create_item(services, caller, index, item) for index, item in enumerate(body)]
-        return out.BatchCreateBotsResponse(
-            data=[result for result in results if isinstance(result, out.BatchItem)],
-            errors=[result for result in results if isinstance(result, out.BatchError)],
-        )
+
+        async def create(item: object) -> BotRow:
+            request = CreateBotRequestBody.model_validate(item)
+            new = new_bot(request, services.box, plain_http=services.plain_http)
+            return await services.bots.create(caller.team, new)
+
+        return await create_each(body, create)
 
     @router.get("/bots", operation_id="listBots", summary="List bots", responses=answers())
     async def list_bots(caller: CallerDep, query: BotsQuery) -> out.ListBotsResponse:
@@ -79,23 +61,3 @@ def add_bot_routes(router: APIRouter, services: V2Services) -> None:
         )
 
     _ = create_bot, create_bots, list_bots
-
-
-async def _create_item(services: V2Services, caller: Caller, index: int, item: Any) -> out.BatchItem | out.BatchError:
-    extra = item.get("extra") if isinstance(item, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    shown = extra if isinstance(extra, dict) else None  # pyright: ignore[reportUnknownVariableType]
-
-    def failed(code: str, message: str) -> out.BatchError:
-        return out.BatchError(index=index, code=code, message=message, details=None, extra=shown)  # pyright: ignore[reportUnknownArgumentType]
-
-    try:
-        body = CreateBotRequestBody.model_validate(item)
-        bot = await services.bots.create(caller.team, new_bot(body, services.box, plain_http=services.plain_http))
-    except ValidationError as error:
-        return failed(item_code_of(InvalidRequest("")), issues_text(error.errors()))
-    except RequestError as error:
-        return failed(item_code_of(error), error.message)
-    except Exception as error:
-        log.error("batch_item_failed", index=index, exc_info=error)
-        return failed("BOT_CREATE_FAILED", "The bot could not be created. The request may be tried again.")
-    return out.BatchItem(index=index, bot_id=str(bot.id), extra=bot.extra)

@@ -1,11 +1,11 @@
 """Types of single fields that requests and responses share."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from meetfleet.domain.dialects.v2 import wire_time
 from meetfleet.domain.errors import InvalidRequest
@@ -68,8 +68,20 @@ def _any_uri(text: str) -> str:
     return text
 
 
+def _moment(text: object) -> datetime:
+    """A point in time; which one must not depend on who reads it, so it needs an offset."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if found is None or found.tzinfo is None:
+            raise ValueError
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("must be a date-time such as 2026-01-31T10:00:00Z") from None
+
+
 _URI = WithJsonSchema({"type": "string", "format": "uri"})
 WireTime = Annotated[datetime, PlainSerializer(wire_time, return_type=str), WithJsonSchema(_TIME_SCHEMA)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Uri = Annotated[str, _URI]
 AnyUri = Annotated[str, AfterValidator(_any_uri), _URI]
 WebUrl = Annotated[str, AfterValidator(_web), _URI]

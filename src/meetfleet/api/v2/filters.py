@@ -16,7 +16,7 @@ from meetfleet.store.repositories.bots import BotFilter
 Member = TypeVar("Member", bound=StrEnum)
 
 REACH = timedelta(days=90)
-_SKEW = timedelta(minutes=5)
+SKEW = timedelta(minutes=5)
 
 
 class ListBotsQuery(BaseModel):
@@ -44,7 +44,7 @@ BotsQuery = Annotated[ListBotsQuery, Query()]
 
 def bot_filter(query: ListBotsQuery, now: datetime) -> BotFilter:
     """Raises InvalidRequest for an unknown word, an unreadable date, or one out of reach."""
-    platforms = _platforms(query.meeting_platform or query.platform)
+    platforms = platforms_of(query.meeting_platform or query.platform)
     return BotFilter(
         bot_name=query.bot_name or None,
         bot_id=query.bot_id or None,
@@ -79,12 +79,13 @@ def words(text: str | None) -> list[str]:
 
 def _within_reach(name: str, text: str | None, now: datetime) -> datetime | None:
     found = moment(name, text)
-    if found is not None and not now - REACH - _SKEW <= found <= now + _SKEW:
+    if found is not None and not now - REACH - SKEW <= found <= now + SKEW:
         raise InvalidRequest(f"{name} must lie within the last {REACH.days} days.", code="invalid_date")
     return found
 
 
-def _platforms(text: str | None) -> frozenset[Platform]:
+def platforms_of(text: str | None) -> frozenset[Platform]:
+    """Raises InvalidRequest for a platform that this API does not know."""
     unknown = [word for word in words(text) if word not in PLATFORMS]
     if unknown:
         raise InvalidRequest(f"meeting_platform: '{unknown[0][:40]}' is none of zoom, meet, teams.", code="bad_filter")

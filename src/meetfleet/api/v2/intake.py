@@ -1,8 +1,20 @@
 """From a request's body to a bot that control can create."""
 
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
-from meetfleet.api.v2.requests import BotImageConfig, CallbackConfig, CreateBotRequestBody, TranscriptionConfig
+from pydantic import ValidationError
+
+from meetfleet.api.errors import issues_text
+from meetfleet.api.v2.requests import (
+    BotImageConfig,
+    CallbackConfig,
+    CreateBotRequestBody,
+    TranscriptionConfig,
+    UpdateScheduledBotRequestBody,
+)
 from meetfleet.control.bots import Callback, NewBot
 from meetfleet.control.camera import Camera
 from meetfleet.control.transcriptions import TranscriptionRequest
@@ -11,6 +23,7 @@ from meetfleet.domain.errors import InvalidRequest
 from meetfleet.domain.link import CameraLoop, RecordingMode, Timeouts
 from meetfleet.domain.meeting_url import Platform, UnknownPlatform, parse_meeting_url
 from meetfleet.store.secret_box import SecretBox
+from meetfleet.store.tables import BotRow
 
 _SECRETS = (
     ("transcription_config", "api_key"),
@@ -42,6 +55,36 @@ def new_bot(body: CreateBotRequestBody, box: SecretBox, *, plain_http: bool = Fa
         camera=_camera(body, plain_http),
         origin="v2",
     )
+
+
+def changed_bot(
+    bot: BotRow, body: UpdateScheduledBotRequestBody, box: SecretBox, *, plain_http: bool = False
+) -> NewBot:
+    """A stored bot with the changes of a request.
+
+    Args:
+        plain_http: Whether pictures may have http URLs, too.
+
+    Raises:
+        InvalidRequest: together they make no valid bot.
+    """
+    given = body.model_dump(mode="json", include=body.model_fields_set)
+    try:
+        whole = CreateBotRequestBody.model_validate({**_request_of(bot, box), **given})
+    except ValidationError as error:
+        raise InvalidRequest(issues_text(error.errors()), code="validation") from None
+    new = new_bot(whole, box, plain_http=plain_http)
+    # What others noted with the request (such as the calendar event it came from) stays.
+    return replace(new, options={**bot.options, **new.options})
+
+
+def _request_of(bot: BotRow, box: SecretBox) -> dict[str, Any]:
+    """The request that would make this bot as it is now."""
+    known = CreateBotRequestBody.model_fields
+    request = {name: value for name, value in deepcopy(bot.options).items() if name in known}
+    _each_secret(request, box.open)
+    callback = bot.callback and {**bot.callback, "secret": bot.callback["secret"] and box.open(bot.callback["secret"])}
+    return {**request, "extra": bot.extra, "callback_config": callback}
 
 
 def callback_of(config: CallbackConfig, box: SecretBox) -> Callback:
@@ -85,13 +128,18 @@ def _timeouts(body: CreateBotRequestBody) -> Timeouts:
 
 def _options(body: CreateBotRequestBody, platform: Platform, box: SecretBox) -> dict[str, Any]:
     """The request as it was validated, but for what has a column of its own and can change."""
-    options = body.model_dump(mode="json", exclude={"extra", "callback_config"})
+    options = body.model_dump(mode="json", exclude={"extra", "callback_config", "join_at"})
     if platform is not Platform.ZOOM:
         options["zoom_config"] = None
+    _each_secret(options, box.seal)
+    return options
+
+
+def _each_secret(options: dict[str, Any], turn: Callable[[str], str]) -> None:
+    """Replaces every secret in a request."""
     for *path, name in _SECRETS:
         holder: Any = options
         for step in path:
             holder = holder.get(step) if holder else None
         if holder and holder.get(name) is not None:
-            holder[name] = box.seal(holder[name])
-    return options
+            holder[name] = turn(holder[name])

@@ -11,6 +11,7 @@ from meetfleet.api.v2.fields import (
     ChatText,
     Extra,
     HeaderText,
+    Moment,
     SocketUrl,
     Uuid,
     WebUrl,
@@ -136,6 +137,29 @@ class CreateBotRequestBody(_Body):
         ):
             if enabled and config is None:
                 raise ValueError(f"'{name}_config' is required when '{name}_enabled' is true")
+        return self
+
+
+class CreateScheduledBotRequestBody(CreateBotRequestBody):
+    """A bot for a meeting that takes place later."""
+
+    join_at: Annotated[Moment, Field(description="When the bot is due: from now on, at most 90 days ahead.")]
+
+
+class UpdateScheduledBotRequestBody(CreateBotRequestBody):
+    """What is to change about a scheduled bot; what is not named stays."""
+
+    bot_name: Annotated[str, Field(min_length=1, max_length=255, default_factory=str)]
+    meeting_url: Annotated[
+        WebUrl, Field(description="A Google Meet, Microsoft Teams or Zoom link.", default_factory=str)
+    ]
+    join_at: Annotated[
+        Moment | None, Field(description="When the bot is due, at least four minutes ahead.", exclude=True)
+    ] = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """What the bot has already counts, too; the whole of it is checked when it is put together."""
         return self
 
 

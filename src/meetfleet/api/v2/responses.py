@@ -45,7 +45,7 @@ class ShownZoomConfig(_Closed):
 
 
 class ShownCallbackConfig(_Closed):
-    enabled: bool
+    enabled: Literal[True] = True
     url: Uri
     secret: str | None
     method: Literal["POST", "PUT"]
@@ -129,6 +129,53 @@ class ScreenshotBody(_Closed):
     url: Uri
 
 
+ScheduleWord = Literal["scheduled", "cancelled", "completed", "failed"]
+
+
+class ScheduledBotItem(_Closed):
+    bot_id: Uuid
+    bot_name: str
+    meeting_url: Uri
+    meeting_platform: PlatformWord
+    join_at: WireTime
+    status: Annotated[ScheduleWord, Field(description="`completed`: the bot was sent; how it fares is told elsewhere.")]
+    extra: Extra | None
+    created_at: WireTime
+    updated_at: WireTime
+
+
+class ShownTimeoutConfig(_Closed):
+    waiting_room_timeout: int | None
+    no_one_joined_timeout: int | None
+    max_recording_duration: float | None
+
+
+class ShownTranscriptionConfig(_Closed):
+    enabled: Literal[True] = True
+    provider: str
+    custom_params: Extra | None
+
+
+class ShownStreamingConfig(_Closed):
+    enabled: Literal[True] = True
+    input_url: str | None
+    output_url: str | None
+    audio_frequency: int | None
+
+
+class ScheduledBotDetails(ScheduledBotItem):
+    bot_image: Annotated[str | None, Field(description="The first one, if there are several.")]
+    recording_mode: RecordingModeWord
+    cancelled_at: WireTime | None
+    allow_multiple_bots: bool
+    entry_message: str | None
+    timeout_config: ShownTimeoutConfig
+    transcription_config: ShownTranscriptionConfig | None
+    streaming_config: ShownStreamingConfig | None
+    callback_config: ShownCallbackConfig | None
+    zoom_config: ShownZoomConfig | None
+
+
 class Message(_Closed):
     message: str
 
@@ -144,6 +191,14 @@ class BatchCreateBotsResponse(_Success):
 
 class ListBotsResponse(_List):
     data: list[BotListItem]
+
+
+class ListScheduledBotsResponse(_List):
+    data: list[ScheduledBotItem]
+
+
+class GetScheduledBotResponse(_Success):
+    data: ScheduledBotDetails
 
 
 class GetBotDetailsResponse(_Success):

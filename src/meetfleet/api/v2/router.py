@@ -14,6 +14,7 @@ from meetfleet.api.v2.bots import add_bot_routes
 from meetfleet.api.v2.logins import add_meet_login_routes, add_teams_login_routes
 from meetfleet.api.v2.lookup import add_lookup_routes
 from meetfleet.api.v2.route import gated
+from meetfleet.api.v2.schedules import add_schedule_routes
 from meetfleet.api.v2.services import V2Services
 from meetfleet.api.v2.workspaces import add_meet_workspace_routes, add_teams_workspace_routes
 from meetfleet.api.v2.zoom_credentials import add_zoom_credential_routes
@@ -38,6 +39,7 @@ def v2_router(services: V2Services) -> APIRouter:
     routes = APIRouter(prefix="/v2", route_class=route_class)
     bots = APIRouter(route_class=route_class, tags=["Bots"])
     add_bot_routes(bots, services)
+    add_schedule_routes(bots, services)
     add_lookup_routes(bots, services)
     add_action_routes(bots, services)
     routes.include_router(bots)

@@ -7,6 +7,7 @@ from meetfleet.control.bots import Bots
 from meetfleet.control.logins import Logins
 from meetfleet.control.orders import Orders
 from meetfleet.control.recordings import Recordings
+from meetfleet.control.schedules import Schedules
 from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.workspaces import Workspaces
 from meetfleet.control.zoom_credentials import ZoomCredentials
@@ -34,6 +35,7 @@ class V2Services:
     gate: Gate
     bots: Bots
     orders: Orders
+    schedules: Schedules
     recordings: Recordings
     redelivery: Redelivery
     zoom_credentials: ZoomCredentials

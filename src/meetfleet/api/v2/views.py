@@ -14,11 +14,12 @@ from meetfleet.api.v2.responses import (
     TranscriptionStatus,
 )
 from meetfleet.control.recordings import BotView
-from meetfleet.domain.dialects.v2 import PLATFORM_WORDS, Status, status_of
+from meetfleet.domain.dialects.v2 import PLATFORM_WORDS, SCHEDULE_WORDS, Status, status_of
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import NotFound
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import Platform
+from meetfleet.domain.schedule import schedule_status
 from meetfleet.notify.payloads.v2 import Link, ids_of, links_body, people_body, provider_of
 from meetfleet.store.repositories.bots import sent_at
 from meetfleet.store.secret_box import SecretBox
@@ -29,10 +30,28 @@ def shown_status(bot: BotRow, resumed: bool) -> Status:
     return status_of(bot.state, bot.end_reason, recorded=bot.recording_started_at is not None, resumed=resumed)
 
 
+def status_word(bot: BotRow, resumed: bool) -> str:
+    """The status of any bot, one that was never sent included."""
+    if bot.state in (BotState.SCHEDULED, BotState.CANCELLED):
+        return SCHEDULE_WORDS[schedule_status(bot.state, bot.spawned_at)]
+    return shown_status(bot, resumed).value
+
+
 def check_visible(bot: BotRow) -> None:
-    """Raises NotFound for a bot that has no place in this API: not due yet, or on a platform without a word here."""
-    if bot.state in (BotState.SCHEDULED, BotState.CANCELLED) or bot.platform not in PLATFORM_WORDS:
-        raise NotFound(f"Bot with ID '{bot.id}' not found", code="bot_not_found")
+    """Raises NotFound for a bot that has no place in this API: never sent, or on a platform without a word here."""
+    if bot.state in (BotState.SCHEDULED, BotState.CANCELLED):
+        raise _not_found(bot)
+    check_known_platform(bot)
+
+
+def check_known_platform(bot: BotRow) -> None:
+    """Raises NotFound for a bot that another API sent to a platform without a word here."""
+    if bot.platform not in PLATFORM_WORDS:
+        raise _not_found(bot)
+
+
+def _not_found(bot: BotRow) -> NotFound:
+    return NotFound(f"Bot with ID '{bot.id}' not found", code="bot_not_found")
 
 
 def list_item(bot: BotRow, resumed: bool) -> BotListItem:
@@ -55,8 +74,8 @@ def details(view: BotView, link: Link, box: SecretBox) -> BotDetails:
         artifacts_deleted=bot.artifacts_deleted_at is not None,
         transcription_ids=ids_of(recording),
         transcription_provider=provider_of(bot, recording),
-        zoom_config=_zoom_config(bot.options),
-        callback_config=_callback_config(bot.callback, box),
+        zoom_config=zoom_config(bot.options),
+        callback_config=callback_config(bot.callback, box),
         meet_login_credential_id=str(bot.login_id) if bot.login_id and bot.platform is Platform.GOOGLE_MEET else None,
     )
 
@@ -89,18 +108,18 @@ def _common(bot: BotRow, resumed: bool) -> dict[str, Any]:
     }
 
 
-def _zoom_config(options: Mapping[str, Any]) -> ShownZoomConfig | None:
+def zoom_config(options: Mapping[str, Any]) -> ShownZoomConfig | None:
     config = cast("dict[str, Any] | None", options.get("zoom_config"))
     if config is None:
         return None
     return ShownZoomConfig(**{name: config.get(name) for name in ShownZoomConfig.model_fields})
 
 
-def _callback_config(callback: Mapping[str, Any] | None, box: SecretBox) -> ShownCallbackConfig | None:
+def callback_config(callback: Mapping[str, Any] | None, box: SecretBox) -> ShownCallbackConfig | None:
     if callback is None:
         return None
     secret = None if callback["secret"] is None else box.open(callback["secret"])
-    return ShownCallbackConfig(enabled=True, url=callback["url"], secret=secret, method=callback["method"])
+    return ShownCallbackConfig(url=callback["url"], secret=secret, method=callback["method"])
 
 
 def _transcription_status(view: BotView) -> TranscriptionStatus:

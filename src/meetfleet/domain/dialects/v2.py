@@ -9,6 +9,7 @@ from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import RequestError
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import Platform
+from meetfleet.domain.schedule import ScheduleStatus
 
 
 class Status(StrEnum):
@@ -41,14 +42,25 @@ class Status(StrEnum):
 STATUS_ALIASES = {"joining": Status.JOINING_CALL}
 """Accepted in filters. Source: contract.md C62."""
 
+SCHEDULE_WORDS = {
+    ScheduleStatus.SCHEDULED: "scheduled",
+    ScheduleStatus.SENT: "completed",
+    ScheduleStatus.CANCELLED: "cancelled",
+    ScheduleStatus.FAILED: "failed",
+}
+"""What became of a scheduled bot, in the words of this API. Source: contract.md 2.14, C27."""
+SCHEDULE_STATUSES = {word: status for status, word in SCHEDULE_WORDS.items()}
+
 _DIRECT = {
     BotState.QUEUED: Status.QUEUED,
+    BotState.PICKUP_DELAYED: Status.PICKUP_DELAYED,
     BotState.JOINING: Status.JOINING_CALL,
     BotState.WAITING_ROOM: Status.IN_WAITING_ROOM,
     BotState.WAITING_HOST: Status.IN_WAITING_FOR_HOST,
     BotState.IN_CALL: Status.IN_CALL_NOT_RECORDING,
     BotState.PAUSED: Status.RECORDING_PAUSED,
 }
+_BEFORE_SETTING_OUT = frozenset({Status.QUEUED, Status.PICKUP_DELAYED})
 _WITH_ERROR = frozenset({Status.RECORDING_FAILED, Status.MEETING_ERROR})
 
 
@@ -82,6 +94,9 @@ class Timeline:
     def _words(self, state: BotState, previous: BotState | None, reason: EndReason | None) -> list[Status]:
         signals, ending = _signals(reason, self._recorded), _ending(reason, self._recorded)
         match state:
+            case BotState.QUEUED | BotState.PICKUP_DELAYED:
+                # A bot that never got going is queued again, which is no news.
+                return self._untold([_DIRECT[state]])
             case BotState.RECORDING:
                 return [Status.RECORDING_RESUMED if previous is BotState.PAUSED else Status.IN_CALL_RECORDING]
             case BotState.LEAVING:
@@ -96,7 +111,7 @@ class Timeline:
                 return [*self._kept(signals), Status.COMPLETED]
             case BotState.FAILED:
                 # A bot that never set out has no call that could have failed.
-                set_out = any(word is not Status.QUEUED for word in self._told)
+                set_out = any(word not in _BEFORE_SETTING_OUT for word in self._told)
                 over = self._is_over()
                 return [*([] if over else self._untold([*signals, *([ending] if set_out else [])])), Status.FAILED]
             case _:
@@ -202,6 +217,7 @@ _CODES = {
     "chat_disabled": "FST_ERR_CHAT_DISABLED",
     "daily_bot_cap_reached": "FST_ERR_DAILY_BOT_CAP_REACHED",
     "insufficient_tokens": "FST_ERR_INSUFFICIENT_TOKENS",
+    "join_time_too_close": "FST_ERR_JOIN_TIME_TOO_CLOSE",
     "send_chat_message_failed": "FST_ERR_SEND_CHAT_MESSAGE_FAILED",
     "workspace_not_found": "FST_ERR_WORKSPACE_NOT_FOUND_BY_ID",
     "login_not_found": "FST_ERR_LOGIN_NOT_FOUND_BY_ID",

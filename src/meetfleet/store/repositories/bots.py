@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.dialects.standing import Standing
-from meetfleet.domain.lifecycle import LIVE, BotState
+from meetfleet.domain.lifecycle import IN_QUEUE, LIVE, BotState
 from meetfleet.domain.link import CommandType
 from meetfleet.domain.meeting_url import Platform
 from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
@@ -140,13 +140,16 @@ class BotRepository:
 
     async def next_queued(self) -> BotRow | None:
         """The bot that has waited longest, locked; one that somebody else is claiming is passed over."""
-        query = select(BotRow).where(BotRow.state == BotState.QUEUED).order_by(BotRow.spawned_at, BotRow.id).limit(1)
+        query = select(BotRow).where(BotRow.state.in_(IN_QUEUE)).order_by(BotRow.spawned_at, BotRow.id).limit(1)
         query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
         return await self._session.scalar(query)
 
-    async def queued_since(self, before: datetime) -> Sequence[BotRow]:
-        """Queued bots that were sent before a moment, locked; by team, so that accounts are locked in one order."""
-        query = select(BotRow).where(BotRow.state == BotState.QUEUED, BotRow.spawned_at < before)
+    async def waiting_since(self, before: datetime, states: Iterable[BotState] = IN_QUEUE) -> Sequence[BotRow]:
+        """Bots that were sent before a moment and still wait in one of these states, locked.
+
+        By team, so that accounts are locked in one order.
+        """
+        query = select(BotRow).where(BotRow.state.in_(list(states)), BotRow.spawned_at < before)
         query = query.order_by(BotRow.team_id, BotRow.id)
         return (await self._session.scalars(query.with_for_update(skip_locked=True))).all()
 
@@ -154,7 +157,7 @@ class BotRepository:
         """Notes for all queued bots what they wait for."""
         await self._session.execute(
             update(BotRow)
-            .where(BotRow.state == BotState.QUEUED, BotRow.waiting_for.is_distinct_from(why))
+            .where(BotRow.state.in_(IN_QUEUE), BotRow.waiting_for.is_distinct_from(why))
             .values(waiting_for=why)
         )
 
@@ -184,13 +187,15 @@ class BotRepository:
         )
         return frozenset((await self._session.scalars(query.distinct())).all())
 
-    async def append_event(self, event: BotEventRow) -> BotEventRow:
-        """Writes the next event; its `n` is set here. The caller holds the bot's row lock."""
-        last = await self._session.scalar(select(func.max(BotEventRow.n)).where(BotEventRow.bot_id == event.bot_id))
-        event.n = (last or 0) + 1
-        self._session.add(event)
+    async def append_events(self, events: Sequence[BotEventRow]) -> None:
+        """Writes the next event of each bot; their `n` are set here. The caller holds the bots' row locks."""
+        ids = [event.bot_id for event in events]
+        query = select(BotEventRow.bot_id, func.max(BotEventRow.n)).where(BotEventRow.bot_id.in_(ids))
+        last = {bot_id: n for bot_id, n in await self._session.execute(query.group_by(BotEventRow.bot_id))}
+        for event in events:
+            event.n = last.get(event.bot_id, 0) + 1
+        self._session.add_all(events)
         await self._session.flush()
-        return event
 
     async def cursor(self, bot_id: UUID, take: int) -> LinkCursorRow:
         """The link's cursor of one take, locked; made at the first report."""
