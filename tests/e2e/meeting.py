@@ -19,6 +19,7 @@ from meetfleet.demo.client import Client
 from meetfleet.lab.client import LabClient
 from meetfleet.testing.inbox import Delivery, WebhookInbox
 from meetfleet.testing.sound import read_sound
+from meetfleet.testing.word_errors import TimedWord
 
 RATE_HZ = 48_000
 NS = 1_000_000_000
@@ -104,6 +105,21 @@ class Stay:
             for s in _joined(spans)
             if s.end_s > 0 and s.start_s < length_s
         ]
+
+    def true_words(self) -> list[TimedWord]:
+        """What was said and heard word by word, on the recording's time line and within it."""
+        start_ns, length_s = self.started_ns, self.manifest.duration_s
+        words = [
+            TimedWord(line["speaker"], w["text"], (w["start_ns"] - start_ns) / NS, (w["end_ns"] - start_ns) / NS)
+            for line in self.truth()["lines"]
+            if line["heard"]
+            for w in line["words"]
+        ]
+        return sorted((w for w in words if w.end_s > 0 and w.end_s < length_s), key=lambda w: w.start_s)
+
+    def transcribed_words(self) -> list[TimedWord]:
+        utterances = self.json_of("output_transcription.json")["result"]["utterances"]
+        return [TimedWord(u["speaker"], w["word"], w["start"], w["end"]) for u in utterances for w in u["words"]]
 
     def true_sound(self, name: str | None = None) -> NDArray[np.int16]:
         """What was said, on the recording's time line."""

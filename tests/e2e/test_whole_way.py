@@ -24,6 +24,7 @@ from meetfleet.testing.inbox import WebhookInbox
 from meetfleet.testing.likeness import compare
 from meetfleet.testing.stack import Service
 from meetfleet.testing.tape_truth import missing_frames
+from meetfleet.testing.word_errors import align
 
 RECORD_S = float(os.environ.get("MEETFLEET_TEST_RECORD_S", "62"))
 WINDOW_S = 20
@@ -62,6 +63,7 @@ def recorded(
             recording_mode="speaker_view",
             entry_message="I record this call.",
             extra={"case": 17},
+            transcription_enabled=True,
         )
         stay.await_status("in_call_recording", 60)
         time.sleep(RECORD_S)
@@ -118,6 +120,35 @@ def test_the_diarization_is_the_truth_to_less_than_one_percent(recorded: Recorde
     assert diarization_error(truth, found, collar_s=0.1).confused_s == 0
 
 
+def test_the_transcript_is_what_was_said_by_whom_and_when(recorded: Recorded) -> None:
+    said, found = recorded.stay.true_words(), recorded.stay.transcribed_words()
+    assert len(said) > 60
+    names = {word.speaker for word in said}
+    assert {word.speaker for word in found} == names
+    errors = 0
+    for name in names:
+        alignment = align([w for w in said if w.speaker == name], [w for w in found if w.speaker == name])
+        errors += alignment.errors
+        for true, heard in alignment.pairs:
+            assert abs(heard.start_s - true.start_s) < 1
+            assert abs(heard.end_s - true.end_s) < 1
+    assert errors / len(said) < 0.03
+
+
+def test_the_transcript_is_behind_its_links(recorded: Recorded) -> None:
+    stay = recorded.stay
+    details = stay.client.details(stay.bot_id)
+    for field, name in (
+        ("transcription", "output_transcription.json"),
+        ("raw_transcription", "raw_transcription.json"),
+    ):
+        assert stay.client.download(details[field]) == (stay.artifacts / name).read_bytes()
+    (callback,) = stay.final_callbacks()
+    assert callback.json["data"]["transcription"]
+    assert callback.json["data"]["transcription_provider"] == "gladia"
+    assert stay.json_of("raw_transcription.json")["transcriptions"][0]["engine"] == "captions"
+
+
 def test_the_mixed_sound_is_what_was_said_and_does_not_drift(recorded: Recorded) -> None:
     heard, said = recorded.stay.sound(), recorded.stay.true_sound()
     whole = compare(heard.astype(np.float32), said.astype(np.float32), RATE_HZ)
@@ -162,7 +193,7 @@ def test_the_endpoint_is_told_every_step_once_in_order_and_signed(recorded: Reco
         assert delivery.json["extra"] == {"case": 17}
     steps = [d.json["data"]["status"]["code"] for d in mine if d.event == "bot.status_change"]
     assert steps[0] == "queued"
-    assert steps[-3:] == ["call_ended", "recording_succeeded", "completed"]
+    assert steps[-3:] == ["recording_succeeded", "transcribing", "completed"]
     assert [d.event for d in mine if d.event != "bot.status_change"] == ["bot.completed"]
     assert len({d.headers["svix-id"] for d in mine}) == len(mine)
 
