@@ -31,6 +31,8 @@ from meetfleet.store.times import utc
 SWEEP_S = 2.0
 LEAVE_PATIENCE_S = 90.0
 FINALISE_AGAIN_S = 60.0
+_WORKED_OFF = {BotState.PROCESSING: Job.FINALISE, BotState.TRANSCRIBING: Job.TRANSCRIBE}
+"""What takes bots further that have no process any more; a job that got lost is put again."""
 _STOP_GRACE_S = 10.0
 _EXAMINED_AT_ONCE = 4
 
@@ -81,12 +83,11 @@ class Supervisor:
         async with self._database.transaction() as session:
             bots = BotRepository(session)
             live = [bot.id for bot in await bots.live()]
-            processing = await bots.in_states([BotState.PROCESSING])
             late = self._now() - timedelta(seconds=FINALISE_AGAIN_S)
-            for bot in processing:
+            for bot in await bots.in_states(_WORKED_OFF):
                 if bot.updated_at < late:
                     bot.updated_at = self._now()
-                    await self._queue.enqueue(session, Job.FINALISE, bot.id, once=True)
+                    await self._queue.enqueue(session, _WORKED_OFF[bot.state], bot.id, once=True)
         await asyncio.gather(*(self._examine_in_turn(bot_id) for bot_id in live))
         self._examining = {b: lock for b, lock in self._examining.items() if b in live or lock.locked()}
 

@@ -83,10 +83,11 @@ class Transcriber:
 
     async def transcribe(self, bot_id: UUID) -> None:
         """Takes a bot's newest run one step further."""
-        step = await self._begin(bot_id)
+        step = await self._found(bot_id)
         if step is None:
             return
         try:
+            await self._choose(step)
             heard = await self._ask(step)
             if heard is None:
                 await self._wait(step)
@@ -97,18 +98,26 @@ class Transcriber:
 
     async def give_up(self, bot_id: UUID) -> None:
         """Something went wrong inside, time and again."""
-        step = await self._begin(bot_id)
+        step = await self._found(bot_id)
         if step is not None:
             await self._fail(step, "The transcription failed inside.")
 
-    async def _begin(self, bot_id: UUID) -> _Step | None:
+    async def _found(self, bot_id: UUID) -> _Step | None:
         async with self._database.transaction() as session:
-            found = await self._open(session, bot_id)
-            if found is not None and found.run.engine is None:
-                run, choice = found.run, self._providers.choose(found.bot, found.run)
-                run.engine, run.is_byok = choice.engine, choice.is_byok
-                run.status, run.started_at = TranscriptionStatus.PROCESSING, self._now()
-            return found
+            return await self._open(session, bot_id)
+
+    async def _choose(self, step: _Step) -> None:
+        """Settles, once, which engine does the work."""
+        if step.run.engine is not None:
+            return
+        choice = self._providers.choose(step.bot, step.run)
+
+        def begin(run: TranscriptionRow) -> None:
+            run.engine, run.is_byok = choice.engine, choice.is_byok
+            run.status, run.started_at = TranscriptionStatus.PROCESSING, self._now()
+
+        begin(step.run)
+        await self._note(step, begin)
 
     async def _open(self, session: AsyncSession, bot_id: UUID, run_id: UUID | None = None) -> _Step | None:
         """The bot and its newest run, locked, if that is (still) to be worked on."""

@@ -24,6 +24,7 @@ from meetfleet.store.jobs import Job
 from meetfleet.store.recording import read_recording
 from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.repositories.transcriptions import TranscriptionRepository
+from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import BotRow, TranscriptionRow, TranscriptionStatus
 from meetfleet.store.times import utc
 from meetfleet.testing.control_plane import BotOnLink, ControlPlane
@@ -410,3 +411,24 @@ async def test_a_provider_that_refuses_to_delete_is_not_asked_for_ever(plane: Co
     await plane.bots.delete_data(plane.team, one.id)
     assert await work_off(plane, one.id, Job.FORGET) == 12
     assert (await newest(plane, one.id)).forgotten_at is None
+
+
+async def test_a_key_that_cannot_be_opened_any_more_fails_the_transcription(plane: ControlPlane) -> None:
+    plane.speech.capabilities = Capabilities(needs_key=True)
+    plane.use_transcription(ServerTranscription())
+    sealed = SecretBox("of another server, which is gone now").seal("mine")
+    one = await recorded(plane, transcription_config={"provider": "scripted", "api_key": sealed})
+    row = await finished(plane, one)
+    assert (row.state, row.end_reason) == (BotState.FAILED, EndReason.TRANSCRIPTION_FAILED)
+
+
+async def test_a_job_that_got_lost_is_put_again(plane: ControlPlane) -> None:
+    one = await recorded(plane)
+    await plane.finaliser.finalise(one.id)
+    found: list[int] = []
+    for wait_s in (0, 1, 61):
+        plane.queue.jobs.clear()
+        await plane.clock.advance(wait_s)
+        await plane.supervisor.sweep()
+        found.append(len(plane.queue.of(Job.TRANSCRIBE, one.id)))
+    assert found == [1, 0, 1]
