@@ -1,6 +1,7 @@
 """What a bot costs in a six-person meeting: CPU-seconds per meeting-second and proportional memory, beside a baseline.
 
-Everything is measured in one run on one machine, through the public API, and compared by ratio: machines are noisy.
+Everything is measured in one run on one machine, through the public API, and compared by ratio: machines are noisy. The
+rows `page ...` are the same browser and page without any capture: no bot that opens the page can cost less.
 """
 
 import argparse
@@ -14,18 +15,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.process_tree import cost, tree
-from bench.recorder import BaselineUnavailable, recording
+from bench.recorder import BaselineUnavailable, page_only, recording
 from meetfleet.demo.client import Client
+from meetfleet.lab.presets import six_people
+from meetfleet.lab.script import script_as_dict
 from meetfleet.testing.stack import Service, start_lab, start_server
 
 MB = 1_000_000
-WARM_UP_S = 6.0
+WARM_UP_S = 8.0  # by then packets are proven, and what nobody needs is no longer decoded
+ROOM_MINUTES = 180.0  # people must talk from the first measurement to the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,15 @@ class Reading:
     Attributes:
         cores: CPU-seconds per second of meeting, of all bots together.
         pss_mb: Proportional memory of all bots together.
+        load: How many processes wanted to run meanwhile, on the whole machine. Much more than the machine's cores means
+            that others were measured along.
     """
 
     name: str
     bots: int
     cores: float
     pss_mb: float
+    load: float = 0.0
 
 
 def run(args: list[str]) -> dict[str, Any]:
@@ -48,7 +55,9 @@ def run(args: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="meetfleet-bench-") as folder:
         work = Path(folder)
         print("preparing the lab (first time only: voices and cameras of six people) ...", flush=True)
-        with start_lab(work, args=["--preset", "six_people"]) as lab:
+        room = work / "room.json"
+        room.write_text(json.dumps(script_as_dict(six_people(ROOM_MINUTES))))
+        with start_lab(work, args=["--room", str(room)]) as lab:
             with start_server(
                 work, lab=lab, env={"MEETFLEET_WARM_SPARES": "0", "MEETFLEET_VIDEO": "on-demand"}
             ) as server:
@@ -83,11 +92,8 @@ def _measure_all(work: Path, lab: Service, server: Service, options: argparse.Na
             readings.setdefault(reading.name, []).append(reading)
             if mode == "speaker_view" and bots == 1:
                 tape = work / "data" / "objects" / "bots" / bot_ids[0] / "tape"
-        try:
-            baseline = asyncio.run(_baseline(url, browser_args, options.seconds))
-            readings.setdefault(baseline.name, []).append(baseline)
-        except BaselineUnavailable as missing:
-            print(f"no baseline: {missing}", file=sys.stderr)
+        for reading in _without_bots(url, browser_args, options.seconds):
+            readings.setdefault(reading.name, []).append(reading)
     client.close()
     medians = {name: _median(of) for name, of in readings.items()}
     build = _build_cost(tape, work) if tape else {}
@@ -117,16 +123,27 @@ def _bots(work: Path, client: Client, url: str, mode: str, bots: int, seconds: f
     for bot_id in ids:
         client.wait_for_end(bot_id, 60)
     name = f"{mode} x{bots}"
-    return Reading(name, bots, (after.cpu_s - before.cpu_s) / took, after.pss_bytes / MB), ids
+    cores = (after.cpu_s - before.cpu_s) / took
+    return Reading(name, bots, cores, after.pss_bytes / MB, os.getloadavg()[0]), ids
 
 
-async def _baseline(url: str, browser_args: tuple[str, ...], seconds: float) -> Reading:
-    async with recording(url, browser_args) as roots:
+def _without_bots(url: str, browser_args: tuple[str, ...], seconds: float) -> Iterator[Reading]:
+    """The page by itself, with and without pictures, and the usual recorder."""
+    yield asyncio.run(_others("page, sound only", page_only(url, browser_args, video=False), seconds))
+    yield asyncio.run(_others("page, all shown", page_only(url, browser_args, video=True), seconds))
+    try:
+        yield asyncio.run(_others("baseline", recording(url, browser_args), seconds))
+    except BaselineUnavailable as missing:
+        print(f"no baseline: {missing}", file=sys.stderr)
+
+
+async def _others(name: str, running: AbstractAsyncContextManager[list[int]], seconds: float) -> Reading:
+    async with running as roots:
         await asyncio.sleep(WARM_UP_S)
         before, began = cost(roots), time.monotonic()
         await asyncio.sleep(seconds)
         after, took = cost(roots), time.monotonic() - began
-    return Reading("baseline", 1, (after.cpu_s - before.cpu_s) / took, after.pss_bytes / MB)
+    return Reading(name, 1, (after.cpu_s - before.cpu_s) / took, after.pss_bytes / MB, os.getloadavg()[0])
 
 
 def _bot_processes(work: Path) -> list[int]:
@@ -172,6 +189,7 @@ def _median(readings: list[Reading]) -> Reading:
         readings[0].bots,
         statistics.median(r.cores for r in readings),
         statistics.median(r.pss_mb for r in readings),
+        statistics.median(r.load for r in readings),
     )
 
 
@@ -199,6 +217,7 @@ def _conclusions(readings: dict[str, Reading], build: dict[str, float], bots: in
             "audio_only": audio.cores / baseline,
             "speaker_view": video.cores / baseline,
             "taping_and_rendering": (video.cores + build.get("sound_and_video", 0)) / baseline,
+            "floor: page, sound only": readings["page, sound only"].cores / baseline,
         }
     return found
 
@@ -212,10 +231,10 @@ def _await(condition: Any, timeout_s: float) -> None:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    print(f"\n{'variant':20} {'cores':>8} {'memory MB':>10}   runs")
+    print(f"\n{'variant':20} {'cores':>8} {'memory MB':>10} {'load':>6}   runs")
     for name, reading in figures["readings"].items():
         runs = ", ".join(f"{r['cores']:.3f}" for r in figures["runs"][name])
-        print(f"{name:20} {reading['cores']:8.3f} {reading['pss_mb']:10.0f}   {runs}")
+        print(f"{name:20} {reading['cores']:8.3f} {reading['pss_mb']:10.0f} {reading['load']:6.1f}   {runs}")
     for title in (
         "build_cores",
         "share_of_baseline",

@@ -17,6 +17,7 @@ from typing import Any
 from meetfleet.browser.chromium import Chromium
 from meetfleet.browser.flags import BrowserOptions
 from meetfleet.browser.page import Page
+from meetfleet.browser.probe.assemble import video_refusal
 
 WIDTH, HEIGHT, FPS = 1280, 720, 25
 
@@ -37,6 +38,8 @@ _JOIN_BUTTON = """() => {
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
 _IN_CALL = """() => document.querySelectorAll('video').length > 1"""
+
+_SHOWS_PEOPLE = """() => [...document.querySelectorAll('video')].filter(v => v.videoWidth > 64).length > 1"""
 
 
 class BaselineUnavailable(RuntimeError):
@@ -66,6 +69,24 @@ async def recording(meeting_url: str, browser_args: tuple[str, ...]) -> AsyncIte
             _end(screen)
 
 
+@contextlib.asynccontextmanager
+async def page_only(meeting_url: str, browser_args: tuple[str, ...], *, video: bool) -> AsyncIterator[list[int]]:
+    """A bot's browser in the call without any capture: what the meeting's page itself costs, the floor of every bot.
+
+    Args:
+        video: Receive pictures, decode and show them; otherwise none are received, as for a bot that only listens.
+    """
+    browser = await Chromium.launch(BrowserOptions(extra_args=browser_args))
+    try:
+        page = await browser.new_page()
+        if not video:
+            await page.add_init_script(video_refusal())
+        await _join(page, meeting_url, with_video=video)
+        yield [browser.pid]
+    finally:
+        await browser.close()
+
+
 def _start_screen() -> tuple[str, "subprocess.Popen[bytes]"]:
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
@@ -92,12 +113,14 @@ def _start_ffmpeg(display: str, target: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(["ffmpeg", "-y", "-v", "error", *grab, *encode, str(target)], stdin=subprocess.DEVNULL)
 
 
-async def _join(page: Page, meeting_url: str) -> None:
+async def _join(page: Page, meeting_url: str, *, with_video: bool = True) -> None:
     await page.goto(meeting_url)
     await _until(page, _TYPE_NAME)
     x, y = await _until(page, _JOIN_BUTTON)
     await page.click(x, y)
     await _until(page, _IN_CALL)
+    if with_video:
+        await _until(page, _SHOWS_PEOPLE)
 
 
 async def _until(page: Page, js: str) -> Any:

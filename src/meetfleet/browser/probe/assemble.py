@@ -49,6 +49,12 @@ def assemble(options: ProbeOptions, *, url: str, secret: str) -> ProbeScripts:
     return ProbeScripts(window, worker)
 
 
+def video_refusal() -> str:
+    """A script that makes a page receive no video and does nothing else: for measuring what a page costs by itself."""
+    body = "\n".join(module(name) for name in ("native", "refuse"))
+    return f"(() => {{\n'use strict';\n{body}\nnew VideoRefusal().install();\n}})();\n"
+
+
 @cache
 def module(name: str) -> str:
     """The text of one module."""
