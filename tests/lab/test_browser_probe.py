@@ -222,6 +222,34 @@ async def test_a_screenshot_shows_real_pictures(speech: Path) -> None:
         assert is_red(await meeting.probe.screenshot())
 
 
+async def test_busy_parts_of_the_page_are_drawn_only_when_somebody_looks(speech: Path) -> None:
+    async with meeting_with_probe(speech, ProbeOptions(undrawn=("#ticker",))) as meeting:
+        await meeting.start(audio=0, video=1)
+        await meeting.page.evaluate(TICKER)
+        await until(lambda: len(meeting.sink.of(kind="video")) > 25)
+        assert not has_blue(await meeting.page.screenshot())
+        assert await meeting.page.evaluate("document.getElementById('ticker').textContent") == "news"
+        assert has_blue(await meeting.probe.screenshot())
+
+
+TICKER = """() => {
+  const box = document.createElement('div');
+  box.id = 'ticker';
+  box.style = 'position: fixed; right: 0; bottom: 0; width: 200px; height: 100px';
+  const text = document.createElement('div');
+  text.style = 'background: #00f; color: #00f; height: 100px';
+  text.textContent = 'news';
+  box.append(text);
+  document.body.append(box);
+}"""
+
+
+def has_blue(png: bytes) -> bool:
+    """Whether the ticker is painted in the lower right corner."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    return picture.getpixel((picture.width - 50, picture.height - 50)) == (0, 0, 255)
+
+
 def is_red(png: bytes) -> bool:
     """Whether the first tile shows the first actor's red picture."""
     red, green, blue = Image.open(io.BytesIO(png)).convert("RGB").getpixel((200, 20))

@@ -12,6 +12,10 @@ from meetfleet.platforms.platform import SignalHooks
 def probe_in(page: Page, recorder: Recorder, hooks: SignalHooks, mode: RecordingMode, clock: Clock) -> Probe:
     """A probe for one page. Sound alone is not worth decoding pictures for."""
     options = ProbeOptions(
-        labels=hooks.data_channels, rpc=hooks.rpc, tape_video=mode.has_video, camera=recorder.has_camera
+        labels=hooks.data_channels,
+        rpc=hooks.rpc,
+        undrawn=hooks.undrawn,
+        tape_video=mode.has_video,
+        camera=recorder.has_camera,
     )
     return Probe(page, clock, recorder, options)

@@ -51,10 +51,12 @@ class SignalHooks:
     Attributes:
         data_channels: Labels of data channels.
         rpc: Parts of URLs whose answers are wanted.
+        undrawn: CSS selectors of busy parts of the page that nobody sees and whose text is read, if at all, unseen.
     """
 
     data_channels: tuple[str, ...] = ()
     rpc: tuple[str, ...] = ()
+    undrawn: tuple[str, ...] = ()
 
 
 def _no_picture() -> bool:

@@ -42,6 +42,7 @@ def assemble(options: ProbeOptions, *, url: str, secret: str) -> ProbeScripts:
         "refuseVideo": options.refuse_video and not options.tape_video,
         "starve": options.starve_video,
         "hideVideo": options.hide_video,
+        "undrawn": options.undrawn,
         "camera": options.camera,
     }
     worker = _closure(WORKER, "startInWorker", settings)

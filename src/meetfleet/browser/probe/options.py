@@ -20,6 +20,7 @@ class ProbeOptions:
         starve_audio: Give audio decoders empty packets while proven packets are taped and nobody needs decoded sound.
         starve_video: Give video decoders black pictures while nobody looks.
         hide_video: Do not paint video elements while nobody looks.
+        undrawn: CSS selectors of parts of the page that are neither laid out nor painted while nobody looks.
         queue_bytes: What the page may hold back while we do not read, before it drops frames.
         picture_fps: Frame rate of the page rung when it films a canvas.
         picture_kbps: Its bit rate.
@@ -35,6 +36,7 @@ class ProbeOptions:
     starve_audio: bool = True
     starve_video: bool = True
     hide_video: bool = True
+    undrawn: tuple[str, ...] = ()
     queue_bytes: int = 24 * 1024 * 1024
     picture_fps: int = 10
     picture_kbps: int = 800

@@ -19,6 +19,7 @@ from meetfleet.tape.records import Caption, ChatMessage, Evidence, Roster, Speak
 HOOKS = SignalHooks(
     data_channels=("collections", "captions", "dcrpc"),
     rpc=("MeetingSpaceService/SyncMeetingSpaceCollections",),
+    undrawn=('[role="region"][aria-label*="aption"]',),  # captions change several times a second
 )
 SNAPSHOT_CHANNEL = "SyncMeetingSpaceCollections"
 DRIFT_AFTER = 5

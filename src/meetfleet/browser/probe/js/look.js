@@ -25,9 +25,14 @@ function setLook(link, command, taps) {
   }, 20);
 }
 
-/** While nobody looks, video elements are not painted. The page's layout stays as it is. */
+/** While nobody looks, video elements and other busy parts are not painted. The page's layout stays as it is. */
 class Curtain {
   #sheet = null;
+
+  /** `undrawn`: selectors of those other parts. */
+  constructor(undrawn) {
+    this.undrawn = undrawn;
+  }
 
   update() {
     if (!this.#sheet && look.isReal()) return;
@@ -40,7 +45,8 @@ class Curtain {
 
   #make() {
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync('video { visibility: hidden !important }');
+    const parts = this.undrawn.map((selector) => `${selector} { content-visibility: hidden !important }`);
+    sheet.replaceSync(['video { visibility: hidden !important }', ...parts].join('\n'));
     return sheet;
   }
 }

@@ -12,7 +12,7 @@ function startInWindow(settings) {
   const board = new TapBoard(link);
   const raw = new RawRung(link, board, rtc);
   const sound = new SoundRung(link, board);
-  const curtain = new Curtain();
+  const curtain = new Curtain(settings.undrawn);
   const picture = new PictureRung(link);
   const camera = new Camera(link);
 
