@@ -1,6 +1,5 @@
 """Puts the server together. With `foundation.py` the only place that names concrete adapters."""
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -56,9 +55,11 @@ from meetfleet.fleet.limits import raise_open_files
 from meetfleet.fleet.process import ProcessLauncher
 from meetfleet.foundation import Foundation
 from meetfleet.jobs.worker import Handler, JobWorker
-from meetfleet.notify.delivery import Delivery
+from meetfleet.notify.deliveries import Deliveries
+from meetfleet.notify.packing import Packing
 from meetfleet.notify.redelivery import Redelivery
 from meetfleet.notify.sender import HttpSender
+from meetfleet.notify.settlement import Settlement
 from meetfleet.outside.guarded_fetch import GuardedFetch
 from meetfleet.settings import Settings, bot_environ
 from meetfleet.store.jobs import Job
@@ -67,7 +68,6 @@ from meetfleet.transcription.registry import Providers
 
 log = structlog.get_logger()
 
-_RESCUE_S = 60.0
 _PATIENCE_S = 5.0
 
 
@@ -94,10 +94,17 @@ class App(Foundation):
         self.assembly = Assembly(self.database, self.objects, settings.work_dir, self.rendering)
         self.assembler: Assembler = self.assembly
         self.sender = HttpSender(self.guard)
-        self.delivery = Delivery(self.database, self.queue, self.sender, self.secrets, self.signer.sign, self.clock)
+        self.deliveries = self._deliveries()
         self.launcher = self._launcher()
         self._build_control()
         self.api = self._api()
+
+    def _deliveries(self) -> Deliveries:
+        packing = Packing(self.database, self.secrets, self.signer.sign, self.clock)
+        settlement = Settlement(self.database, self.owner_notices)
+        deliveries = Deliveries(self.database, self.sender, packing, settlement, self.clock)
+        self.bell.heard = deliveries.ring
+        return deliveries
 
     def _launcher(self) -> ProcessLauncher:
         return ProcessLauncher(
@@ -156,7 +163,6 @@ class App(Foundation):
                 Job.DISPATCH: Handler(self._dispatch),
                 Job.FINALISE: Handler(self.finaliser.finalise, self.finaliser.give_up),
                 Job.PURGE: Handler(self.bots.purge),
-                Job.DELIVER: Handler(self.delivery.deliver),
                 Job.RENDER: Handler(self._render, self.rendering.give_up),
                 Job.RETAIN: Handler(self.retention.sweep),
                 Job.TRANSCRIBE: Handler(self.transcriber.transcribe, self.transcriber.give_up),
@@ -240,7 +246,7 @@ class App(Foundation):
             self.background.start("fleet", self.launcher.run)
             self.background.start("supervisor", self._supervise)
             self.background.start("schedules", self.spawner.run)
-            self.background.start("deliveries", self._rescue_deliveries)
+            self.background.start("deliveries", self.deliveries.run)
             self.background.start("retention", self.retention.run)
             yield first
         finally:
@@ -252,12 +258,6 @@ class App(Foundation):
     async def _supervise(self) -> None:
         await self.finaliser.clear_leftovers()
         await self.supervisor.run()
-
-    async def _rescue_deliveries(self) -> None:
-        """The net below deliver jobs: a message whose job was lost is put again."""
-        while True:
-            await asyncio.sleep(_RESCUE_S)
-            await self.delivery.rescue_overdue()
 
     async def _dispatch(self, bot_id: UUID) -> None:
         """Whoever has waited longest comes first, which need not be this bot."""

@@ -23,8 +23,10 @@ from meetfleet.control.zoom_tokens import ZoomTokens
 from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.errors import RunnerError
 from meetfleet.jobs.queue import ProcrastinateQueue, job_app
+from meetfleet.notify.bell import Bell
 from meetfleet.notify.endpoints import Endpoints
 from meetfleet.notify.notices import WebhookNotices
+from meetfleet.notify.owners import OwnerNotices
 from meetfleet.outside.addresses import AddressGuard
 from meetfleet.outside.guarded_http import GuardedHttp
 from meetfleet.settings import Settings
@@ -56,7 +58,9 @@ class Foundation:
         self.guard = AddressGuard(allow_private=settings.allow_private_webhooks)
         self.http = GuardedHttp(self.guard)
         self.endpoints = Endpoints(self.database, self.secrets, self.guard, self.clock)
-        self.notices = WebhookNotices(self.queue, self.clock)
+        self.bell = Bell()
+        self.notices = WebhookNotices(self.bell, self.clock)
+        self.owner_notices = OwnerNotices(self.database, self.clock)
         self.lifecycle = Lifecycle(self.notices)
         self.keys = Keys(self.database, self.clock)
         self.teams = Teams(self.database, self.keys)

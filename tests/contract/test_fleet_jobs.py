@@ -120,9 +120,9 @@ async def test_jobs_about_one_subject_run_one_after_the_other(desk: Desk):
 async def test_a_job_waits_for_its_time(desk: Desk):
     early, late = uuid4(), uuid4()
     due = utc_now() + timedelta(seconds=1.5)
-    async with desk.working({Job.DELIVER: desk.handler(Job.DELIVER)}):
-        await desk.put(Job.DELIVER, late, at=due)
-        await desk.put(Job.DELIVER, early)
+    async with desk.working({Job.PURGE: desk.handler(Job.PURGE)}):
+        await desk.put(Job.PURGE, late, at=due)
+        await desk.put(Job.PURGE, early)
         await until(lambda: len(desk.done) == 2)
     assert [subject for _, subject in desk.done] == [early, late]
     assert utc_now() >= due

@@ -12,7 +12,7 @@ from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import CommandType
 from meetfleet.store.jobs import Job
 from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.repositories.notices import MessageRepository
+from meetfleet.store.repositories.messages import MessageRepository
 from meetfleet.store.tables import MessageRow
 from meetfleet.store.times import utc
 

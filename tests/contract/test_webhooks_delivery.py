@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlsplit
 
 import pytest
 import svix.webhooks
 import time_machine
+from sqlalchemy import update
 from v2_schemas import V2Schemas
 
 from meetfleet.control.bots import Bots, Callback, NewBot
@@ -18,17 +19,21 @@ from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import Conflict, InvalidRequest, NotFound
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import parse_meeting_url
-from meetfleet.notify.delivery import AT_ONCE, Delivery
+from meetfleet.notify.bell import Bell
+from meetfleet.notify.deliveries import Deliveries
 from meetfleet.notify.endpoints import Endpoints
 from meetfleet.notify.ladder import Outcome
 from meetfleet.notify.notices import WebhookNotices
+from meetfleet.notify.owners import OwnerNotices
+from meetfleet.notify.packing import Packing
 from meetfleet.notify.redelivery import Redelivery
-from meetfleet.notify.sender import HttpSender, Parcel
+from meetfleet.notify.sender import HttpSender, Parcel, Sender
+from meetfleet.notify.settlement import Settlement
 from meetfleet.outside.addresses import AddressGuard
 from meetfleet.store.database import Database
-from meetfleet.store.jobs import Job
+from meetfleet.store.paging import PageRequest
 from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.repositories.notices import MessageRepository
+from meetfleet.store.repositories.messages import MessageRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import (
@@ -44,7 +49,7 @@ from meetfleet.store.tables import (
 )
 from meetfleet.store.times import utc
 from meetfleet.testing.clock import ManualClock
-from meetfleet.testing.control import Enqueued, RememberingQueue
+from meetfleet.testing.control import RememberingQueue
 from meetfleet.testing.inbox import Delivery as Arrived
 from meetfleet.testing.inbox import WebhookInbox
 from meetfleet.testing.objects import MemoryObjects
@@ -63,12 +68,14 @@ class World:
         self.box = SecretBox("k" * 40)
         self.guard = AddressGuard(allow_private=allow_private)
         self.sender = HttpSender(self.guard, timeout_s=5)
-        self.notices = WebhookNotices(self.queue, self.clock)
+        self.bell = Bell()
+        self.notices = WebhookNotices(self.bell, self.clock)
         self.lifecycle = Lifecycle(self.notices)
         self.bots = Bots(database, self.lifecycle, self.queue, MemoryObjects(), self.clock)
         self.endpoints = Endpoints(database, self.box, self.guard, self.clock)
         self.redelivery = Redelivery(database, self.notices)
-        self.delivery = Delivery(database, self.queue, self.sender, self.box, self.link, self.clock, chance=lambda: 0.5)
+        self.owners = OwnerNotices(database, self.clock)
+        self.deliveries = self.deliveries_by(self.sender)
         self.team = TeamRow(name="people")
         self._done = 0
 
@@ -77,24 +84,24 @@ class World:
 
     async def start(self) -> "World":
         async with self.database.transaction() as session:
+            # What earlier tests left unsaid is not ours to say.
+            await session.execute(update(MessageRow).values(status=MessageStatus.FAILED, next_attempt_at=None))
             session.add(self.team)
         return self
 
-    async def run_due(self) -> None:
-        """Delivers what is due now, in the order it was enqueued, also what that leads to."""
-        now = utc(self.clock.now_ns())
-        while True:
-            due = [
-                (n, e) for n, e in enumerate(self.queue.jobs) if e.job is Job.DELIVER and (e.at is None or e.at <= now)
-            ]
-            if not due:
-                return
-            n, entry = due[0]
-            del self.queue.jobs[n]
-            await self.delivery.deliver(entry.subject)
+    def deliveries_by(self, sender: Sender) -> Deliveries:
+        packing = Packing(self.database, self.box, self.link, self.clock)
+        settlement = Settlement(self.database, self.owners)
+        return Deliveries(self.database, sender, packing, settlement, self.clock, chance=lambda: 0.5)
 
-    def waiting(self) -> list[Enqueued]:
-        return [e for e in self.queue.jobs if e.job is Job.DELIVER]
+    async def run_due(self) -> None:
+        """Delivers what is due now."""
+        await self.deliveries.deliver_due()
+
+    async def due_in_s(self, bot: BotRow) -> list[float]:
+        """When pending messages of the bot are tried next, from now."""
+        now = utc(self.clock.now_ns())
+        return [(m.next_attempt_at - now).total_seconds() for m in await self.messages(bot) if m.next_attempt_at]
 
     async def new_bot(self, **options: Any) -> BotRow:
         return await self.bots.create(self.team, NewBot(meeting=MEETING, bot_name="Notes", **options))
@@ -138,7 +145,7 @@ class World:
 async def world(database: Database) -> AsyncIterator[World]:
     world = await World(database).start()
     # The receivers' libraries judge timestamps by the wall clock.
-    with time_machine.travel(world.clock.now_ns() / 1e9, tick=False):
+    with time_machine.travel(world.clock.now_ns() / 1e9, tick=True):
         yield world
     await world.sender.close()
 
@@ -274,18 +281,16 @@ async def test_a_retry_carries_the_same_id_a_new_timestamp_and_climbs_the_ladder
         await world.step(bot, BotState.FAILED, reason=EndReason.DISPATCH_TIMEOUT)
         await world.run_due()
         for delay_s in (5, 10, 300):
-            (waiting,) = world.waiting()
-            assert waiting.at is not None
-            assert (waiting.at - utc(world.clock.now_ns())).total_seconds() == pytest.approx(delay_s)
+            assert await world.due_in_s(bot) == [pytest.approx(delay_s)]
             await world.clock.advance(delay_s)
-            with time_machine.travel(world.clock.now_ns() / 1e9, tick=False):
+            with time_machine.travel(world.clock.now_ns() / 1e9, tick=True):
                 await world.run_due()
                 svix.webhooks.Webhook(endpoint.secret).verify(
                     inbox.deliveries[-1].body, dict(inbox.deliveries[-1].headers)
                 )
         assert len({a.headers["svix-id"] for a in inbox.deliveries}) == 1
         assert len({a.headers["svix-timestamp"] for a in inbox.deliveries}) == 4
-    assert world.waiting() == []
+    assert await world.due_in_s(bot) == []
     (message,) = await world.messages(bot)
     assert (message.status, message.attempt_count) == (MessageStatus.DELIVERED, 4)
     assert [a.status_code for a in await world.attempts(message)] == [500, 302, 404, 200]
@@ -302,9 +307,9 @@ async def test_after_the_last_try_the_message_has_failed_and_its_history_says_wh
         await world.run_due()
     (message,) = await world.messages(bot)
     attempts = await world.attempts(message)
-    assert (message.status, len(attempts), world.waiting()) == (MessageStatus.FAILED, 7, [])
+    assert (message.status, len(attempts), await world.due_in_s(bot)) == (MessageStatus.FAILED, 7, [])
     assert {(a.status_code, a.url) for a in attempts} == {(None, url)}
-    assert all("ConnectError" in (a.error or "") for a in attempts)
+    assert all("Connect call failed" in (a.error or "") for a in attempts)
 
 
 async def test_a_dead_endpoint_costs_the_others_nothing(world: World, inbox: WebhookInbox) -> None:
@@ -319,68 +324,78 @@ async def test_a_dead_endpoint_costs_the_others_nothing(world: World, inbox: Web
 
 
 class Held:
-    """A sender whose attempts stay under way until the test lets them go."""
+    """A sender whose attempts stay under way until the test lets them go, but for those to some paths.
 
-    def __init__(self) -> None:
-        self.under_way = 0
-        self.bodies: list[bytes] = []
+    Attributes:
+        events: What was sent, as (path, bot id, status code of the bot).
+    """
+
+    def __init__(self, *free: str) -> None:
+        self._free = free
+        self.events: list[tuple[str, str, str]] = []
+        self.ids: list[str] = []
         self.released = asyncio.Event()
 
     async def send(self, parcel: Parcel) -> Outcome:
-        self.bodies.append(parcel.body)
-        self.under_way += 1
-        await self.released.wait()
-        self.under_way -= 1
+        path, data = urlsplit(parcel.url).path, json.loads(parcel.body)["data"]
+        self.events.append((path, data["bot_id"], data["status"]["code"]))
+        self.ids.append(parcel.headers["svix-id"])
+        if path not in self._free:
+            await self.released.wait()
         return Outcome(200)
 
+    def told(self, path: str) -> list[str]:
+        return [code for at, _, code in self.events if at == path]
 
-async def test_a_slow_endpoint_holds_few_workers_and_misses_nothing(world: World, inbox: WebhookInbox) -> None:
-    await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
-    held = Held()
-    delivery = Delivery(world.database, world.queue, held, world.box, world.link, world.clock)
-    bots = [await world.new_bot() for _ in range(7)]
-    jobs = [asyncio.create_task(delivery.deliver((await world.messages(bot))[0].id)) for bot in bots]
-    returned, _ = await asyncio.wait(jobs, timeout=5)
-    assert (held.under_way, len(returned)) == (AT_ONCE, len(bots) - AT_ONCE)
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("It never happened.")
+
+
+async def test_an_endpoint_that_hangs_holds_up_no_other(world: World) -> None:
+    for path in ("hangs", "works"):
+        await world.endpoints.add(world.team, f"http://127.0.0.1/{path}", events=["bot.status_change"])
+    held = Held("/works")
+    bot = await world.new_bot()
+    await world.step(bot, BotState.STARTING, BotState.JOINING, BotState.WAITING_ROOM)
+    delivering = asyncio.create_task(world.deliveries_by(held).deliver_due())
+    await until(lambda: len(held.told("/works")) == 3)
+    assert held.told("/hangs") == ["queued"]
     held.released.set()
-    await asyncio.gather(*jobs)
-    assert len(set(held.bodies)) == len(held.bodies) == len(bots)
+    await delivering
+    assert held.told("/hangs") == held.told("/works") == ["queued", "joining_call", "in_waiting_room"]
+    assert len(set(held.ids)) == 6
 
 
-async def test_a_bots_second_message_waits_for_its_first_but_not_for_another_bots(
-    world: World, inbox: WebhookInbox
-) -> None:
-    await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
+async def test_a_bots_second_message_waits_for_its_first_but_not_for_another_bots(world: World) -> None:
+    await world.endpoints.add(world.team, "http://127.0.0.1/in", events=["bot.status_change"])
     held = Held()
-    delivery = Delivery(world.database, world.queue, held, world.box, world.link, world.clock)
     one, other = await world.new_bot(), await world.new_bot()
     await world.step(one, BotState.STARTING, BotState.JOINING)
-    messages = [*(await world.messages(one)), *(await world.messages(other))]
-    jobs = [asyncio.create_task(delivery.deliver(message.id)) for message in messages]
-    await asyncio.wait(jobs, timeout=3)
-    assert sorted(json.loads(body)["data"]["bot_id"] for body in held.bodies) == sorted([str(one.id), str(other.id)])
+    delivering = asyncio.create_task(world.deliveries_by(held).deliver_due())
+    await until(lambda: len(held.events) == 2)
+    await asyncio.sleep(0.05)
+    assert sorted(bot for _, bot, _ in held.events) == sorted([str(one.id), str(other.id)])
     held.released.set()
-    await asyncio.gather(*jobs)
-    mine = [json.loads(body) for body in held.bodies if str(one.id) in body.decode()]
-    assert [body["data"]["status"]["code"] for body in mine] == ["queued", "joining_call"]
+    await delivering
+    assert [code for _, bot, code in held.events if bot == str(one.id)] == ["queued", "joining_call"]
 
 
 async def test_an_attempt_that_got_lost_with_its_server_is_made_again(world: World, inbox: WebhookInbox) -> None:
     await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
-    bot = await world.new_bot()
-    (message,) = await world.messages(bot)
-    lost = asyncio.create_task(
-        Delivery(world.database, world.queue, Held(), world.box, world.link, world.clock).deliver(message.id)
-    )
-    await asyncio.wait([lost], timeout=2)
+    await world.new_bot()
+    held = Held()
+    lost = asyncio.create_task(world.deliveries_by(held).deliver_due())
+    await until(lambda: len(held.events) == 1)
     lost.cancel()
-    await world.delivery.deliver(message.id)
-    assert inbox.deliveries == []
-    again = [e for e in world.queue.of(Job.DELIVER, message.id) if e.at is not None]
-    assert len(again) == 1
-    await world.clock.advance(60)
+    await asyncio.wait([lost])
     await world.run_due()
     assert codes(inbox.deliveries) == ["queued"]
+    assert inbox.deliveries[0].headers["svix-id"] == held.ids[0]
 
 
 async def test_a_disabled_or_removed_endpoint_gets_nothing_not_even_what_was_on_its_way(
@@ -426,7 +441,7 @@ async def test_after_a_rotation_both_secrets_verify_until_the_overlap_ends(world
 
     await world.clock.advance(3600)
     await world.new_bot()
-    with time_machine.travel(world.clock.now_ns() / 1e9, tick=False):
+    with time_machine.travel(world.clock.now_ns() / 1e9, tick=True):
         await world.run_due()
         after = inbox.deliveries[-1]
         svix.webhooks.Webhook(second.secret).verify(after.body, dict(after.headers))
@@ -504,7 +519,7 @@ async def test_a_callback_is_tried_again_after_1_5_and_15_seconds_on_server_erro
             await world.run_due()
         assert len(inbox.deliveries) == 4
     (message,) = await world.messages(bot)
-    assert (message.status, world.waiting()) == (MessageStatus.FAILED, [])
+    assert (message.status, await world.due_in_s(bot)) == (MessageStatus.FAILED, [])
 
 
 async def test_a_callback_that_is_refused_is_not_tried_again(world: World) -> None:
@@ -513,7 +528,7 @@ async def test_a_callback_that_is_refused_is_not_tried_again(world: World) -> No
         await world.step(bot, BotState.FAILED, reason=EndReason.DISPATCH_TIMEOUT)
         await world.run_due()
         assert len(inbox.deliveries) == 1
-    assert world.waiting() == []
+    assert await world.due_in_s(bot) == []
 
 
 async def test_a_resent_webhook_has_a_new_id_and_fresh_links_and_spares_the_callback(
@@ -552,23 +567,94 @@ async def test_a_callback_can_be_retried_and_redirected(world: World, inbox: Web
     assert (arrived.method, arrived.path, arrived.headers["x-mb-secret"]) == ("PUT", "/other", "s3")
 
 
-async def test_a_message_whose_job_got_lost_is_put_on_its_way_again(world: World, inbox: WebhookInbox) -> None:
+async def test_a_message_that_was_delivered_is_delivered_once(world: World, inbox: WebhookInbox) -> None:
     await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
-    bot = await world.new_bot()
-    (message,) = await world.messages(bot)
-    world.queue.jobs.clear()
-    await world.delivery.rescue_overdue()
-    assert world.queue.of(Job.DELIVER, message.id) == []
-    await world.clock.advance(3600)
-    await world.delivery.rescue_overdue()
-    assert len(world.queue.of(Job.DELIVER, message.id)) == 1
-
-
-async def test_a_message_is_delivered_once_however_often_its_job_runs(world: World, inbox: WebhookInbox) -> None:
-    await world.endpoints.add(world.team, inbox.url, events=["bot.status_change"])
-    bot = await world.new_bot()
-    (message,) = await world.messages(bot)
-    await world.delivery.deliver(message.id)
-    await world.delivery.deliver(message.id)
-    await world.delivery.deliver(UUID(int=7))
+    await world.new_bot()
+    await world.run_due()
+    await world.run_due()
     assert len(inbox.deliveries) == 1
+
+
+async def test_what_is_rolled_back_is_told_to_nobody(world: World, inbox: WebhookInbox) -> None:
+    await world.endpoints.add(world.team, inbox.url)
+    bot = await world.new_bot()
+    await world.run_due()
+    heard: list[str] = []
+    world.bell.heard = heard.append
+    async with world.database.transaction() as session:
+        row = await BotRepository(session).get(bot.id, lock=True)
+        assert row is not None
+        at = utc(world.clock.now_ns())
+        await world.lifecycle.advance(session, row, BotState.STARTING, at=at, cause="link")
+        await world.lifecycle.advance(session, row, BotState.JOINING, at=at, cause="link")
+        await session.rollback()
+    await world.run_due()
+    assert (heard, codes(inbox.deliveries)) == ([], ["queued"])
+
+
+class AfterFiveDays:
+    """An endpoint that was told something a day ago and has been failing since."""
+
+    def __init__(self, world: World, url: str) -> None:
+        self.world = world
+        self.url = url
+
+    async def fail_for(self, days: float) -> EndpointRow:
+        """A bot each half day, whose messages all fail, until the days have passed."""
+        endpoint = (await self.world.endpoints.add(self.world.team, self.url, events=["bot.status_change"])).endpoint
+        for _ in range(int(days * 2) + 1):
+            await self.world.new_bot()
+            await self.world.run_due()
+            await self.world.clock.advance(12 * 3600)
+        return endpoint
+
+    async def row(self, endpoint: EndpointRow) -> EndpointRow:
+        (found,) = [one for one in await self.world.endpoints.list(self.world.team) if one.id == endpoint.id]
+        return found
+
+
+async def test_an_endpoint_that_only_fails_for_five_days_is_switched_off_and_its_owner_told(world: World) -> None:
+    with WebhookInbox(lambda path: 500) as inbox:
+        failing = AfterFiveDays(world, inbox.url)
+        endpoint = await failing.fail_for(4.5)
+        assert (await failing.row(endpoint)).enabled
+        await world.new_bot()
+        await world.run_due()
+        row = await failing.row(endpoint)
+        assert not row.enabled
+        assert "every delivery failed since" in (row.disabled_reason or "")
+        (notice,) = (await world.owners.page(world.team, PageRequest())).items
+        assert (notice.kind, notice.subject_id, notice.read_at) == ("endpoint_disabled", endpoint.id, None)
+        assert "switched off" in notice.message
+        seen = len(inbox.deliveries)
+        await world.new_bot()
+        await world.run_due()
+        assert len(inbox.deliveries) == seen
+
+
+async def test_one_success_resets_the_clock_of_failure(world: World) -> None:
+    answers = [500]
+    with WebhookInbox(lambda path: answers[0]) as inbox:
+        failing = AfterFiveDays(world, inbox.url)
+        endpoint = await failing.fail_for(4)
+        answers[0] = 200
+        await world.new_bot()
+        await world.run_due()
+        assert (await failing.row(endpoint)).failing_since is None
+        answers[0] = 500
+        await world.clock.advance(2 * 24 * 3600)
+        await world.new_bot()
+        await world.run_due()
+        assert (await failing.row(endpoint)).enabled
+
+
+async def test_switching_an_endpoint_on_again_gives_it_another_five_days(world: World) -> None:
+    with WebhookInbox(lambda path: 500) as inbox:
+        failing = AfterFiveDays(world, inbox.url)
+        endpoint = await failing.fail_for(6)
+        assert not (await failing.row(endpoint)).enabled
+        await world.endpoints.enable(world.team, endpoint.id)
+        await world.new_bot()
+        await world.run_due()
+        row = await failing.row(endpoint)
+        assert (row.enabled, row.disabled_reason) == (True, None)

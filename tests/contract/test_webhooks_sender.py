@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from meetfleet.notify.sender import RESPONSE_KEPT_BYTES, HttpSender, Parcel
+from meetfleet.notify.sender import HttpSender, Parcel
+from meetfleet.notify.wire import KEPT_BYTES
 from meetfleet.outside.addresses import AddressGuard
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -128,7 +129,7 @@ async def test_of_a_long_answer_only_the_beginning_is_kept_and_never_a_nul() -> 
         outcome = await sender.send(parcel(receiver.port))
     assert outcome.response is not None
     assert outcome.response.startswith("abx")
-    assert len(outcome.response) < RESPONSE_KEPT_BYTES
+    assert len(outcome.response) < KEPT_BYTES
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"])

@@ -36,6 +36,7 @@ from meetfleet.domain.clock import SystemClock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.meeting_url import Platform
+from meetfleet.notify.bell import Bell
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.redelivery import Redelivery
 from meetfleet.outside.addresses import AddressGuard
@@ -98,7 +99,7 @@ class V2World:
         self.queue = RememberingQueue()
         self.box = SecretBox("k" * 40)
         self.objects = MemoryObjects()
-        self.notices = WebhookNotices(self.queue, self.clock)
+        self.notices = WebhookNotices(Bell(), self.clock)
         self.lifecycle = Lifecycle(self.notices)
         self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
         self.admission = Admission(self.clock)

@@ -23,7 +23,6 @@ TRANSCRIBE_QUEUE = "transcribe"
 """Work on speech: uploads of whole recordings may take minutes, waiting for providers takes no place."""
 
 _QUEUES = {
-    Job.DELIVER: OUTSIDE_QUEUE,
     Job.RENDER: LONG_QUEUE,
     Job.RETAIN: LONG_QUEUE,
     Job.TRANSCRIBE: TRANSCRIBE_QUEUE,

@@ -13,7 +13,7 @@ from meetfleet.domain.errors import InvalidRequest, NotFound
 from meetfleet.notify.signing import new_secret
 from meetfleet.outside.addresses import AddressGuard
 from meetfleet.store.database import Database
-from meetfleet.store.repositories.notices import EndpointRepository
+from meetfleet.store.repositories.endpoints import EndpointRepository
 from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import EndpointRow, TeamRow
 from meetfleet.store.times import utc
@@ -76,7 +76,7 @@ class Endpoints:
     async def enable(self, team: TeamRow, endpoint_id: UUID) -> EndpointRow:
         async with self._database.transaction() as session:
             endpoint = await _found(session, team, endpoint_id)
-            endpoint.enabled, endpoint.disabled_reason = True, None
+            endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since = True, None, None
             return endpoint
 
     async def disable(self, team: TeamRow, endpoint_id: UUID, *, reason: str | None = None) -> EndpointRow:

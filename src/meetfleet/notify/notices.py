@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.dialects.v2 import Event, Status, Timeline
 from meetfleet.domain.lifecycle import BotState
+from meetfleet.notify.bell import Bell
+from meetfleet.notify.lane import CALLBACK_PREFIX
 from meetfleet.notify.payloads import v2
-from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.repositories.notices import EndpointRepository, MessageRepository
+from meetfleet.store.repositories.messages import MessageRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow, EventKind, MessageRow
 from meetfleet.store.times import utc
@@ -22,11 +23,11 @@ from meetfleet.store.times import utc
 class WebhookNotices:
     """The `Notices` of the control plane: one message for each endpoint that wants the event, and for the callback.
 
-    A message is a row; its job only wakes the delivery up (see `delivery.py`).
+    A message is a row; the bell only tells the delivery to look (see `deliveries.py`).
     """
 
-    def __init__(self, queue: JobQueue, clock: Clock) -> None:
-        self._queue = queue
+    def __init__(self, bell: Bell, clock: Clock) -> None:
+        self._bell = bell
         self._clock = clock
 
     async def status_changed(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
@@ -58,8 +59,19 @@ class WebhookNotices:
 
     async def call_back(self, session: AsyncSession, bot: BotRow, callback: Mapping[str, Any]) -> MessageRow:
         """The final event to one callback: {url, method, secret (sealed) or None}."""
-        event = Event.COMPLETED if bot.state is BotState.COMPLETED else Event.FAILED
-        return await self._put(session, bot, event, {"callback": dict(callback)}, None)
+        now = self._now()
+        message = MessageRow(
+            team_id=bot.team_id,
+            bot_id=bot.id,
+            lane=CALLBACK_PREFIX + (urlsplit(str(callback["url"])).hostname or ""),
+            event=(Event.COMPLETED if bot.state is BotState.COMPLETED else Event.FAILED).value,
+            context={"callback": dict(callback)},
+            next_attempt_at=now,
+            created_at=now,
+        )
+        await MessageRepository(session).add(message)
+        self._bell.ring(session, [message.lane])
+        return message
 
     async def _announced(self, session: AsyncSession, event: BotEventRow) -> Sequence[Status]:
         timeline = Timeline()
@@ -69,25 +81,10 @@ class WebhookNotices:
         return timeline.advance(event.state, event.reason)
 
     async def _tell(self, session: AsyncSession, bot: BotRow, event: Event, context: Mapping[str, Any]) -> None:
-        for endpoint in await EndpointRepository(session).wanting(bot.team_id, event):
-            await self._put(session, bot, event, context, endpoint.id)
-
-    async def _put(
-        self, session: AsyncSession, bot: BotRow, event: Event, context: Mapping[str, Any], endpoint_id: UUID | None
-    ) -> MessageRow:
-        now = self._now()
-        message = MessageRow(
-            team_id=bot.team_id,
-            bot_id=bot.id,
-            endpoint_id=endpoint_id,
-            event=event.value,
-            context=dict(context),
-            next_attempt_at=now,
-            created_at=now,
-        )
-        await MessageRepository(session).add(message)
-        await self._queue.enqueue(session, Job.DELIVER, message.id)
-        return message
+        # Rows that this statement reads must have been written.
+        await session.flush()
+        lanes = await MessageRepository(session).fan_out(bot, event.value, context, self._now())
+        self._bell.ring(session, lanes)
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from meetfleet.domain.errors import InvalidRequest, ProviderError
@@ -101,6 +102,7 @@ def url_target(url: str) -> tuple[str, int]:
     return host, port or (443 if parts.scheme == "https" else 80)
 
 
+@lru_cache(8192)
 def is_public(address: str) -> bool:
     """Whether the whole internet can reach this address, and so can every IPv4 address that an IPv6 one wraps."""
     try:

@@ -13,7 +13,6 @@ class Job(StrEnum):
 
     DISPATCH = "dispatch"
     FINALISE = "finalise"
-    DELIVER = "deliver"
     PURGE = "purge"
     RENDER = "render"
     RETAIN = "retain"
@@ -30,7 +29,7 @@ class JobQueue(Protocol):
         """Puts a job into the session's transaction.
 
         Args:
-            subject: The bot, or message (deliver), it is about. Jobs of one kind about one
+            subject: The bot it is about. Jobs of one kind about one
                 subject never run side by side.
             at: Not before this moment; None for at once.
             once: Does nothing if the same job still waits to start.

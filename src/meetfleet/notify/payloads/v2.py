@@ -1,6 +1,7 @@
 """Bodies of Meeting BaaS v2 webhooks and callbacks. Source: contract.md 5.4 and 5.5."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -14,6 +15,23 @@ Link = Callable[[str, str], str]
 """Bot id and file name to a signed URL."""
 
 Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What every event says of its bot.
+
+    Attributes:
+        event_id: The calendar event that sent it; None for bots that no calendar sent.
+    """
+
+    bot_id: UUID
+    event_id: str | None = None
+    extra: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, bot: BotRow) -> "About":
+        return cls(bot.id, bot.options.get("event_id"), bot.extra)
 
 
 def status_context(bot: BotRow, event: BotEventRow, status: Status) -> Body:
@@ -35,12 +53,12 @@ def chat_context(message: ChatMessageRow, sender_number: int | None) -> Body:
     }
 
 
-def status_change(bot: BotRow, status: Mapping[str, Any]) -> Body:
-    return _body(Event.STATUS_CHANGE, bot, {"status": dict(status)})
+def status_change(about: About, status: Mapping[str, Any]) -> Body:
+    return _body(Event.STATUS_CHANGE, about, {"status": dict(status)})
 
 
-def chat_message(bot: BotRow, said: Mapping[str, Any], sent_at: datetime) -> Body:
-    return _body(Event.CHAT_MESSAGE, bot, {**said, "sent_at": wire_time(sent_at)})
+def chat_message(about: About, said: Mapping[str, Any], sent_at: datetime) -> Body:
+    return _body(Event.CHAT_MESSAGE, about, {**said, "sent_at": wire_time(sent_at)})
 
 
 def completed(bot: BotRow, recording: Recording, link: Link, sent_at: datetime) -> Body:
@@ -57,13 +75,13 @@ def completed(bot: BotRow, recording: Recording, link: Link, sent_at: datetime) 
         "transcription_ids": ids_of(recording),
         "sent_at": wire_time(sent_at),
     }
-    return _body(Event.COMPLETED, bot, data)
+    return _body(Event.COMPLETED, About.of(bot), data)
 
 
 def failed(bot: BotRow, sent_at: datetime) -> Body:
     reason = (bot.end_reason or EndReason.INTERNAL_ERROR).projection
     data = {"error_message": reason.text, "error_code": reason.v2_code, "sent_at": wire_time(sent_at)}
-    return _body(Event.FAILED, bot, data)
+    return _body(Event.FAILED, About.of(bot), data)
 
 
 def people_body(people: Iterable[Person]) -> list[Body]:
@@ -93,10 +111,9 @@ def provider_of(bot: BotRow, recording: Recording) -> str | None:
     return str(config.get("provider") or "gladia")
 
 
-def _body(event: Event, bot: BotRow, data: Mapping[str, Any]) -> Body:
-    # `event_id` names a calendar event; bots that no calendar sent have none.
+def _body(event: Event, about: About, data: Mapping[str, Any]) -> Body:
     return {
         "event": event.value,
-        "data": {"bot_id": str(bot.id), "event_id": bot.options.get("event_id"), **data},
-        "extra": bot.extra,
+        "data": {"bot_id": str(about.bot_id), "event_id": about.event_id, **data},
+        "extra": about.extra,
     }

@@ -4,7 +4,7 @@ from meetfleet.store.tables.base import Base
 from meetfleet.store.tables.bots import BotEventRow, BotRow, CommandRow, EventKind, LinkCursorRow
 from meetfleet.store.tables.holds import HoldRow
 from meetfleet.store.tables.logins import LoginRow, WorkspaceRow
-from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus
+from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus, OwnerNoticeRow
 from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
@@ -31,6 +31,7 @@ __all__ = [
     "LoginRow",
     "MessageRow",
     "MessageStatus",
+    "OwnerNoticeRow",
     "ParticipantRow",
     "Permissions",
     "RateWindowRow",

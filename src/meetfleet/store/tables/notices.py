@@ -19,6 +19,8 @@ class EndpointRow(Base):
         secret: Signing secret, sealed.
         events: Event names it wants; None for all.
         previous_secret: The one before a rotation, sealed; signs too until `previous_secret_until`.
+        failing_since: The first failure after its last success; None while it works.
+        disabled_reason: Why it was switched off; None if somebody did it by hand.
     """
 
     __tablename__ = "endpoints"
@@ -34,6 +36,7 @@ class EndpointRow(Base):
     events: Mapped[list[str] | None]
     enabled: Mapped[bool] = mapped_column(default=True)
     disabled_reason: Mapped[str | None]
+    failing_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
@@ -50,20 +53,23 @@ class MessageRow(Base):
 
     Attributes:
         number: Rises with every message, so that a bot's are sent in the order they were written.
+        lane: The queue it stands in: its endpoint's id, or `callback:` and the host that is called.
+        bot_id: None for a test message.
         endpoint_id: None for a bot's callback.
         context: What the payload is rendered from besides the bot's present row; a callback's address, too.
-        next_attempt_at: Not before; while an attempt is under way, when it counts as lost.
+        attempt_count: All attempts ever.
+        tries: Those on the present ladder, which a replay begins anew.
+        next_attempt_at: Not before; only pending messages have one.
     """
 
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_bot_id", "bot_id"),
         Index("ix_messages_endpoint_id_created_at", "endpoint_id", "created_at"),
-        Index("ix_messages_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
         Index(
-            "ix_messages_pending_of_receiver",
-            "endpoint_id",
-            "bot_id",
+            "ix_messages_pending_in_lane",
+            "lane",
+            "next_attempt_at",
             "number",
             postgresql_where=text("status = 'pending'"),
         ),
@@ -74,10 +80,12 @@ class MessageRow(Base):
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
     bot_id: Mapped[UUID | None] = mapped_column(ForeignKey("bots.id"))
     endpoint_id: Mapped[UUID | None] = mapped_column(ForeignKey("endpoints.id"))
+    lane: Mapped[str]
     event: Mapped[str]
     context: Mapped[dict[str, Any]] = mapped_column(default=dict)
     status: Mapped[MessageStatus] = mapped_column(choice(MessageStatus), default=MessageStatus.PENDING)
     attempt_count: Mapped[int] = mapped_column(Integer, default=0)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     delivered_at: Mapped[datetime | None]
@@ -87,14 +95,33 @@ class AttemptRow(Base):
     """One HTTP request of one message."""
 
     __tablename__ = "attempts"
-    __table_args__ = (Index("ix_attempts_message_id", "message_id"),)
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"))
-    number: Mapped[int] = mapped_column(Integer)
+    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(default=utc_now)
     url: Mapped[str]
     status_code: Mapped[int | None] = mapped_column(Integer)
     error: Mapped[str | None]
     response: Mapped[str | None]
     duration_ms: Mapped[int | None]
+
+
+class OwnerNoticeRow(Base):
+    """Something that the people behind a team should know.
+
+    Attributes:
+        kind: A stable word, such as `endpoint_disabled`.
+        subject_id: What it is about.
+        read_at: When somebody said that they had seen it.
+    """
+
+    __tablename__ = "owner_notices"
+    __table_args__ = (Index("ix_owner_notices_team_id_created_at_id", "team_id", "created_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    kind: Mapped[str]
+    message: Mapped[str]
+    subject_id: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    read_at: Mapped[datetime | None]
