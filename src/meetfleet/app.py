@@ -226,7 +226,13 @@ class App(Foundation):
         )
 
     def _admin_services(self) -> AdminServices:
-        return AdminServices(access=Access(self.keys, self.teams, self.settings.admin_key), keys=self.keys)
+        return AdminServices(
+            access=Access(self.keys, self.teams, self.settings.admin_key),
+            keys=self.keys,
+            teams=self.teams,
+            tokens=self.tokens,
+            retention=self.retention,
+        )
 
     def _accounts(self, platform: Platform) -> Accounts:
         kept = (self.database, self.secrets, self.clock, platform)

@@ -11,11 +11,17 @@ from meetfleet.api.admin.app import PREFIX, admin_app
 from meetfleet.api.admin.services import AdminServices
 from meetfleet.api.edge import Edge
 from meetfleet.control.access import Access
+from meetfleet.control.bots import Bots
 from meetfleet.control.keys import Keys
+from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.retention import Retention
 from meetfleet.control.teams import Teams
+from meetfleet.control.tokens import Tokens
 from meetfleet.domain.clock import SystemClock
 from meetfleet.store.database import Database
 from meetfleet.store.tables import Permissions, TeamRow
+from meetfleet.testing.control import RememberingNotices, RememberingQueue
+from meetfleet.testing.objects import MemoryObjects
 
 OPERATOR_KEY = "chosen-by-the-operator"
 ABSENT = "0190a0b0-0000-7000-8000-000000000001"
@@ -29,6 +35,9 @@ class AdminWorld:
         self.clock = SystemClock()
         self.keys = Keys(database, self.clock)
         self.teams = Teams(database, self.keys)
+        self.tokens = Tokens(database, self.clock)
+        self.queue = RememberingQueue()
+        self.bots = Bots(database, Lifecycle(RememberingNotices()), self.queue, MemoryObjects(), self.clock)
         self.team = TeamRow(name="people")
         self.key = self.sending_key = self.admin_key = ""
         self.app = self._app()
@@ -37,7 +46,13 @@ class AdminWorld:
         )
 
     def services(self) -> AdminServices:
-        return AdminServices(access=Access(self.keys, self.teams, OPERATOR_KEY), keys=self.keys)
+        return AdminServices(
+            access=Access(self.keys, self.teams, OPERATOR_KEY),
+            keys=self.keys,
+            teams=self.teams,
+            tokens=self.tokens,
+            retention=Retention(self.database, self.bots, self.queue, self.clock),
+        )
 
     async def start(self) -> "AdminWorld":
         self.team, self.key = await self.new_team()

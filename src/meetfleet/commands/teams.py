@@ -26,7 +26,9 @@ def list_teams() -> None:
     """List all teams."""
 
     async def work(foundation: Foundation, _: TeamRow) -> list[tuple[TeamRow, Balance]]:
-        return [(team, await foundation.tokens.balance(team)) for team in await foundation.teams.all()]
+        teams = await foundation.teams.all()
+        balances = await foundation.tokens.balances(teams)
+        return [(team, balances[team.id]) for team in teams]
 
     table = Table(
         "Name", "Plan", "Tokens", "Reserved", "Own limits", Column("Id", no_wrap=True), box=None, pad_edge=False

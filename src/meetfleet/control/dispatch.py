@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,7 @@ from meetfleet.control.camera import Camera
 from meetfleet.control.keys import hash_of
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.login_desk import LoginDesk
+from meetfleet.control.team_limits import limits_of_team
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import RunnerError
@@ -22,6 +24,7 @@ from meetfleet.fleet.launcher import Launcher, RunnerHandle
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.repositories.bots import BotRepository
+from meetfleet.store.repositories.teams import TeamRepository
 from meetfleet.store.tables import BotRow
 from meetfleet.store.times import utc
 
@@ -109,7 +112,7 @@ class Dispatcher:
             async with self._database.transaction() as session:
                 bots = BotRepository(session)
                 await bots.lock_placement(self._launcher.owner)
-                bot = await bots.next_queued()
+                bot = await self._next(session)
                 if bot is None:
                     return None
                 running = [_running(b) for b in await bots.live_of(self._launcher.owner)]
@@ -123,6 +126,15 @@ class Dispatcher:
                 await self._lifecycle.advance(
                     session, bot, BotState.FAILED, at=self._now(), cause="dispatch", reason=reason
                 )
+
+    async def _next(self, session: AsyncSession) -> BotRow | None:
+        """The bot that has waited longest, of a team that may have another one in a meeting."""
+        bots, passed = BotRepository(session), set[UUID]()
+        while (bot := await bots.next_queued(passing_over=passed)) is not None:
+            if await _may_start(session, bot):
+                return bot
+            passed.add(bot.team_id)
+        return None
 
     async def _claim(self, session: AsyncSession, bot: BotRow) -> BotSpec:
         token = secrets.token_urlsafe(32)
@@ -204,3 +216,17 @@ def _running(bot: BotRow) -> Running:
     if bot.cpu_cores is not None and bot.memory_bytes is not None:
         measured = Cost(bot.cpu_cores, bot.memory_bytes)
     return Running(bot.recording_mode, measured, bot.state in _JOINING)
+
+
+async def _may_start(session: AsyncSession, bot: BotRow) -> bool:
+    """Whether the bot's team may have one more at once. Waits for nobody: no, while another server counts."""
+    team, bots = await TeamRepository(session).get(bot.team_id), BotRepository(session)
+    most = None if team is None else limits_of_team(team).bots_at_once
+    if most is None:
+        return True
+    if not await bots.try_lock_team(bot.team_id):
+        return False
+    if await bots.count_live(bot.team_id) < most:
+        return True
+    await bots.tell_queued(f"The team may have {most} bots in meetings at once.", bot.team_id)
+    return False

@@ -1,6 +1,7 @@
 """Settles what a bot cost, in the same transaction as the step that ends its life. Source: contract.md 9.2."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -56,11 +57,12 @@ async def _stay_of(session: AsyncSession, bot: BotRow, reason: EndReason) -> Sta
 
 def _charge(bot: BotRow, event: BotEventRow, line: Line, earlier: Iterable[TokenEntryRow]) -> TokenEntryRow | None:
     """What of a line was not charged before; a bot is settled anew when it was transcribed anew."""
-    before = [entry.amount for entry in earlier if entry.kind == line.meter.value]
-    paid = -sum(before, Decimal(0))
+    before = [entry for entry in earlier if entry.kind == line.meter.value]
+    paid = -sum((entry.amount for entry in before), Decimal(0))
     if before and line.amount <= paid:
         return None
-    return _entry(bot, event, EntryKind(line.meter.value), paid - line.amount, line.reason, line)
+    further = replace(line, seconds=line.seconds - sum((e.seconds or Decimal(0) for e in before), Decimal(0)))
+    return _entry(bot, event, EntryKind(line.meter.value), paid - line.amount, line.reason, further)
 
 
 def _release(bot: BotRow, event: BotEventRow, earlier: Iterable[TokenEntryRow]) -> list[TokenEntryRow]:

@@ -1,10 +1,11 @@
 """Tokens of teams: how many there are, and how more are given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.errors import InvalidRequest
@@ -83,6 +84,13 @@ class Tokens:
     async def balance(self, team: TeamRow) -> Balance:
         async with self._database.transaction() as session:
             return _balance(await TokenRepository(session).account(team.id))
+
+    async def balances(self, teams: Iterable[TeamRow]) -> Mapping[UUID, Balance]:
+        """Of many teams, by id."""
+        wanted = [team.id for team in teams]
+        async with self._database.transaction() as session:
+            found = {row.team_id: _balance(row) for row in await TokenRepository(session).accounts(wanted)}
+        return {team_id: found.get(team_id, Balance(Decimal(0), Decimal(0))) for team_id in wanted}
 
     async def entries(self, team: TeamRow, since: datetime) -> Sequence[TokenEntryRow]:
         """Everything that changed what a team has, oldest first."""

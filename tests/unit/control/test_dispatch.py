@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import text
 
@@ -10,6 +11,7 @@ from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import RecordingMode, Timeouts
 from meetfleet.fleet.capacity import Capacity
 from meetfleet.store.jobs import Job
+from meetfleet.testing.control import StubLauncher
 from meetfleet.testing.control_plane import ROOMY, ControlPlane
 
 
@@ -95,6 +97,51 @@ async def test_who_waits_longest_is_placed_first(plane: ControlPlane):
         assert [spec.bot_id for spec in plane.launcher.specs] == bots[:expected]
         async with plane.database.transaction() as session:
             await session.execute(text("UPDATE bots SET state = 'in_call' WHERE state = 'starting'"))
+
+
+async def test_a_team_with_as_many_bots_as_it_may_have_lets_other_teams_pass(plane: ControlPlane):
+    await drain(plane)
+    plane.team = await plane.new_team(settings={"limits": {"bots_at_once": 2}})
+    mine = [await plane.new_bot() for _ in range(4)]
+    await plane.clock.advance(1)
+    plane.team = await plane.new_team()
+    other = await plane.new_bot()
+
+    assert await plane.dispatcher.place_waiting() == 3
+    assert (await plane.row(other.id)).state is BotState.STARTING
+    waiting = [row for row in [await plane.row(bot.id) for bot in mine] if row.state is BotState.QUEUED]
+    assert [row.waiting_for for row in waiting] == ["The team may have 2 bots in meetings at once."] * 2
+
+    async with plane.database.transaction() as session:
+        await session.execute(text("UPDATE bots SET state = 'processing' WHERE id = :id"), {"id": mine[0].id})
+    assert await plane.dispatcher.place_waiting() == 1
+
+
+async def test_however_many_servers_dispatch_a_team_never_has_more_bots_than_it_may(plane: ControlPlane):
+    await drain(plane)
+    launchers = [StubLauncher(Path(f"/nowhere/{host}"), host) for host in ("a", "b", "c")]
+    servers = [
+        Dispatcher(
+            plane.database,
+            plane.lifecycle,
+            plane.queue,
+            launcher,
+            lambda: ROOMY,
+            Site("x"),
+            plane.clock,
+            LoginDesk(capacity=1),
+        )
+        for launcher in launchers
+    ]
+    for most in (3, 1):
+        plane.team = await plane.new_team(settings={"limits": {"bots_at_once": most}})
+        for _ in range(5):
+            await plane.new_bot()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(server.place_waiting() for server in servers))
+        for server in servers:
+            await server.place_waiting()
+    assert sum(len(launcher.specs) for launcher in launchers) == 4
 
 
 async def test_nobody_waits_for_a_place_for_ever(plane: ControlPlane):

@@ -10,9 +10,11 @@ from fastapi.responses import JSONResponse
 from meetfleet import __version__
 from meetfleet.api.admin import responses as out
 from meetfleet.api.admin.errors import install_errors
+from meetfleet.api.admin.holds import add_hold_routes
 from meetfleet.api.admin.keys import add_key_routes
 from meetfleet.api.admin.route import PrincipalDep, answers, gated
 from meetfleet.api.admin.services import AdminServices
+from meetfleet.api.admin.teams import add_team_routes
 
 PREFIX = "/admin/v1"
 _ABOUT = (
@@ -28,6 +30,8 @@ def admin_app(services: AdminServices) -> FastAPI:
     routes = APIRouter(route_class=gated(services.access))
     _add_whoami(routes)
     add_key_routes(routes, services)
+    add_team_routes(routes, services)
+    add_hold_routes(routes, services)
     document = describe(routes)
 
     @app.get("/openapi.json", include_in_schema=False)

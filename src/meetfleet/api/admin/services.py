@@ -4,9 +4,15 @@ from dataclasses import dataclass
 
 from meetfleet.control.access import Access
 from meetfleet.control.keys import Keys
+from meetfleet.control.retention import Retention
+from meetfleet.control.teams import Teams
+from meetfleet.control.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class AdminServices:
     access: Access
     keys: Keys
+    teams: Teams
+    tokens: Tokens
+    retention: Retention

@@ -1,6 +1,6 @@
 """Queries on bots, their events and commands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -138,9 +138,29 @@ class BotRepository:
         """Held to the end of the transaction: one dispatcher at a time judges the room of one machine."""
         await self._session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 2))"), {"owner": owner})
 
-    async def next_queued(self) -> BotRow | None:
-        """The bot that has waited longest, locked; one that somebody else is claiming is passed over."""
-        query = select(BotRow).where(BotRow.state.in_(IN_QUEUE)).order_by(BotRow.spawned_at, BotRow.id).limit(1)
+    async def try_lock_team(self, team_id: UUID) -> bool:
+        """Held to the end of the transaction: one dispatcher at a time counts a team's bots. False if another does."""
+        return bool(
+            await self._session.scalar(
+                text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 4))"), {"key": str(team_id)}
+            )
+        )
+
+    async def count_live(self, team_id: UUID) -> int:
+        """A team's bots that have processes."""
+        query = select(func.count()).where(BotRow.team_id == team_id, BotRow.state.in_(LIVE))
+        return await self._session.scalar(query) or 0
+
+    async def next_queued(self, *, passing_over: Collection[UUID] = ()) -> BotRow | None:
+        """The bot that has waited longest, locked; one that somebody else is claiming is passed over.
+
+        Args:
+            passing_over: Teams whose bots have to wait.
+        """
+        query = select(BotRow).where(BotRow.state.in_(IN_QUEUE))
+        if passing_over:
+            query = query.where(BotRow.team_id.not_in(passing_over))
+        query = query.order_by(BotRow.spawned_at, BotRow.id).limit(1)
         query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
         return await self._session.scalar(query)
 
@@ -153,13 +173,13 @@ class BotRepository:
         query = query.order_by(BotRow.team_id, BotRow.id)
         return (await self._session.scalars(query.with_for_update(skip_locked=True))).all()
 
-    async def tell_queued(self, why: str) -> None:
-        """Notes for all queued bots what they wait for."""
-        await self._session.execute(
-            update(BotRow)
-            .where(BotRow.state.in_(IN_QUEUE), BotRow.waiting_for.is_distinct_from(why))
-            .values(waiting_for=why)
-        )
+    async def tell_queued(self, why: str, team_id: UUID | None = None) -> None:
+        """Notes for all queued bots, or those of one team, what they wait for; not for those just being claimed."""
+        waiting = select(BotRow.id).where(BotRow.state.in_(IN_QUEUE), BotRow.waiting_for.is_distinct_from(why))
+        if team_id is not None:
+            waiting = waiting.where(BotRow.team_id == team_id)
+        free = waiting.with_for_update(skip_locked=True)
+        await self._session.execute(update(BotRow).where(BotRow.id.in_(free)).values(waiting_for=why))
 
     async def last_report(self, bot_id: UUID, take: int) -> int:
         """Number of the newest report of a take; 0 before the first."""

@@ -41,6 +41,11 @@ class TokenRepository:
         found = await self._session.scalar(query.execution_options(populate_existing=True))
         return found or TokenAccountRow(team_id=team_id, available=Decimal(0), reserved=Decimal(0))
 
+    async def accounts(self, team_ids: Sequence[UUID]) -> Sequence[TokenAccountRow]:
+        """Of those teams that have any."""
+        query = select(TokenAccountRow).where(TokenAccountRow.team_id.in_(team_ids))
+        return (await self._session.scalars(query)).all()
+
     async def post(self, team_id: UUID, entries: Sequence[TokenEntryRow], at: datetime) -> Decimal:
         """Writes entries of one team and changes its account by them; says what is available now."""
         self._session.add_all(entries)
