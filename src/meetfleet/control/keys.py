@@ -13,7 +13,7 @@ from meetfleet.domain.clock import Clock
 from meetfleet.domain.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
 from meetfleet.store.database import Database
 from meetfleet.store.paging import Page, PageRequest
-from meetfleet.store.repositories.teams import KeyRepository, TeamRepository
+from meetfleet.store.repositories.teams import KeyRepository
 from meetfleet.store.tables import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.times import utc
 
@@ -71,10 +71,10 @@ class Keys:
         if text:
             async with self._database.transaction() as session:
                 keys = KeyRepository(session)
-                key = await keys.by_hash(hash_of(text))
-                if key is not None:
+                found = await keys.by_hash(hash_of(text))
+                if found is not None:
+                    key, team = found
                     await keys.touch(key, self._now())
-                    team = await TeamRepository(session).get(key.team_id) if key.team_id else None
                     return KeyHolder(key, team)
         raise Unauthenticated("The API key is missing or not valid.", code="invalid_api_key")
 

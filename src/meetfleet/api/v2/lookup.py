@@ -31,9 +31,9 @@ def add_lookup_routes(router: APIRouter, services: V2Services) -> None:
     @router.get("/bots/{bot_id}/status", operation_id="getBotStatus", summary="Where a bot is", responses=answers(404))
     async def get_bot_status(caller: CallerDep, bot_id: BotId) -> out.GetBotStatusResponse:
         """The bot's present status, without anything else."""
-        view = await services.recordings.view(caller.team, UUID(bot_id))
-        check_visible(view.bot)
-        return out.GetBotStatusResponse(data=status_body(view))
+        standing = await services.recordings.standing(caller.team, UUID(bot_id))
+        check_visible(standing.bot)
+        return out.GetBotStatusResponse(data=status_body(standing))
 
     @router.get(
         "/bots/{bot_id}/screenshots",

@@ -13,7 +13,7 @@ from meetfleet.api.v2.responses import (
     Tokens,
     TranscriptionStatus,
 )
-from meetfleet.control.recordings import BotView
+from meetfleet.control.recordings import BotStanding, BotView
 from meetfleet.domain.dialects.v2 import PLATFORM_WORDS, SCHEDULE_WORDS, Status, status_of
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import NotFound
@@ -80,12 +80,12 @@ def details(view: BotView, link: Link, box: SecretBox) -> BotDetails:
     )
 
 
-def status_body(view: BotView) -> BotStatusBody:
+def status_body(standing: BotStanding) -> BotStatusBody:
     return BotStatusBody(
-        bot_id=str(view.bot.id),
-        status=shown_status(view.bot, view.resumed),
-        transcription_status=_transcription_status(view),
-        updated_at=view.bot.state_at,
+        bot_id=str(standing.bot.id),
+        status=shown_status(standing.bot, standing.resumed),
+        transcription_status=_transcription_status(standing),
+        updated_at=standing.bot.state_at,
     )
 
 
@@ -122,7 +122,7 @@ def callback_config(callback: Mapping[str, Any] | None, box: SecretBox) -> Shown
     return ShownCallbackConfig(url=callback["url"], secret=secret, method=callback["method"])
 
 
-def _transcription_status(view: BotView) -> TranscriptionStatus:
-    if view.recording.transcription is not None:
-        return view.recording.transcription.status.value
-    return "not-started" if view.bot.options.get("transcription_enabled") else "not-applicable"
+def _transcription_status(standing: BotStanding) -> TranscriptionStatus:
+    if standing.transcription is not None:
+        return standing.transcription.value
+    return "not-started" if standing.bot.options.get("transcription_enabled") else "not-applicable"

@@ -54,10 +54,12 @@ class KeyRepository:
         await self._session.flush()
         return key
 
-    async def by_hash(self, sha256: str) -> ApiKeyRow | None:
-        """The key of this hash, unless revoked."""
-        query = select(ApiKeyRow).where(ApiKeyRow.sha256 == sha256, ApiKeyRow.revoked_at.is_(None))
-        return await self._session.scalar(query)
+    async def by_hash(self, sha256: str) -> tuple[ApiKeyRow, TeamRow | None] | None:
+        """The key of this hash, unless revoked, and the team that it belongs to, if it is not an admin key."""
+        query = select(ApiKeyRow, TeamRow).outerjoin(TeamRow, TeamRow.id == ApiKeyRow.team_id)
+        query = query.where(ApiKeyRow.sha256 == sha256, ApiKeyRow.revoked_at.is_(None))
+        found = (await self._session.execute(query)).one_or_none()
+        return None if found is None else (found[0], found[1])
 
     async def of_team(self, team_id: UUID | None) -> Sequence[ApiKeyRow]:
         """A team's keys, oldest first; for None the admin keys."""
