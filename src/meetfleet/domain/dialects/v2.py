@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from meetfleet.domain.dialects.standing import Standing
+from meetfleet.domain.dialects.v2_errors import BY_ERROR, BY_STATUS, INTERNAL_CODE
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import RequestError
 from meetfleet.domain.lifecycle import BotState
@@ -205,37 +206,6 @@ PLATFORM_WORDS = {Platform.GOOGLE_MEET: "meet", Platform.TEAMS: "teams", Platfor
 """The platforms that this API knows, in its words."""
 PLATFORMS = {word: platform for platform, word in PLATFORM_WORDS.items()}
 
-VALIDATION_CODE = "FST_ERR_VALIDATION"
-INTERNAL_CODE = "FST_ERR_INTERNAL"
-_CODES = {
-    "invalid_meeting_platform": "FST_ERR_INVALID_MEETING_PLATFORM",
-    "bot_not_found": "FST_ERR_BOT_NOT_FOUND_BY_ID",
-    "bot_already_exists": "FST_ERR_BOT_ALREADY_EXISTS",
-    "bot_status": "FST_ERR_BOT_STATUS",
-    "byok_transcription_not_enabled_on_plan": "FST_ERR_BYOK_TRANSCRIPTION_NOT_ENABLED_ON_PLAN",
-    "callback_not_configured": "FST_ERR_CALLBACK_NOT_CONFIGURED",
-    "chat_disabled": "FST_ERR_CHAT_DISABLED",
-    "daily_bot_cap_reached": "FST_ERR_DAILY_BOT_CAP_REACHED",
-    "insufficient_tokens": "FST_ERR_INSUFFICIENT_TOKENS",
-    "join_time_too_close": "FST_ERR_JOIN_TIME_TOO_CLOSE",
-    "send_chat_message_failed": "FST_ERR_SEND_CHAT_MESSAGE_FAILED",
-    "workspace_not_found": "FST_ERR_WORKSPACE_NOT_FOUND_BY_ID",
-    "login_not_found": "FST_ERR_LOGIN_NOT_FOUND_BY_ID",
-    "zoom_credential_not_found": "FST_ERR_ZOOM_CREDENTIAL_NOT_FOUND_BY_ID",
-}
-_CODES_BY_HTTP_STATUS = {
-    400: VALIDATION_CODE,
-    401: "FST_ERR_FORBIDDEN",  # C1: the one attested code for a bad key
-    402: "FST_ERR_INSUFFICIENT_TOKENS",
-    403: "FST_ERR_FORBIDDEN",
-    404: "FST_ERR_NOT_FOUND",
-    405: "FST_ERR_METHOD_NOT_ALLOWED",
-    409: "FST_ERR_CONFLICT",
-    413: "FST_ERR_CTP_BODY_TOO_LARGE",
-    416: "FST_ERR_RANGE_NOT_SATISFIABLE",
-    422: "FST_ERR_UNPROCESSABLE",
-    429: "FST_ERR_TOO_MANY_REQUESTS",
-}
 PHRASES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -254,7 +224,7 @@ PHRASES = {
 
 def code_of(error_code: str, http_status: int) -> str:
     """The v2 code of an error of ours."""
-    return _CODES.get(error_code) or _CODES_BY_HTTP_STATUS.get(http_status, INTERNAL_CODE)
+    return BY_ERROR.get(error_code) or BY_STATUS.get(http_status, INTERNAL_CODE)
 
 
 def item_code_of(error: RequestError) -> str:
