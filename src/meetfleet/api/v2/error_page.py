@@ -29,8 +29,8 @@ not fit, `BOT_CREATE_FAILED` if we made a mistake.
 _ENDS = """\
 ## How a bot ends
 
-`error_code` and `error_message` of a bot, `bot.failed` and callbacks. A bot that recorded and ended for a reason with *no*
-in the second column is `completed`, and its `error_code` is null. What is charged where tokens are counted:
+`error_code` and `error_message` of a bot, `bot.failed` and callbacks. A bot that recorded and ended for a reason with
+*no* in the second column is `completed`, and its `error_code` is null. What is charged where tokens are counted:
 [limits.md](limits.md).
 """
 
