@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,13 @@ def test_the_transcript_is_what_was_said_by_whom_and_when(recorded: Recorded) ->
             assert abs(heard.start_s - true.start_s) < 1
             assert abs(heard.end_s - true.end_s) < 1
     assert errors / len(said) < 0.03
+
+
+def test_captions_become_a_transcript_in_less_than_a_second(recorded: Recorded) -> None:
+    mine = [d.json["data"] for d in recorded.endpoint.deliveries if d.event == "bot.status_change"]
+    at = {d["status"]["code"]: d["status"]["created_at"] for d in mine if d["bot_id"] == recorded.stay.bot_id}
+    took = datetime.fromisoformat(at["completed"]) - datetime.fromisoformat(at["transcribing"])
+    assert took.total_seconds() < 1
 
 
 def test_the_transcript_is_behind_its_links(recorded: Recorded) -> None:

@@ -66,7 +66,8 @@ def captions_json(runs: list[SaidRun]) -> str | None:
         }
         for run in runs
     ]
-    return json.dumps({"version": 1, "lines": rows}, ensure_ascii=False, indent=1) + "\n" if rows else None
+    # Without indentation: the fast encoder, for files of megabytes.
+    return json.dumps({"version": 1, "lines": rows}, ensure_ascii=False) + "\n" if rows else None
 
 
 def _said(run: CaptionRun, names: dict[str, str]) -> SaidRun:
@@ -104,8 +105,15 @@ def _lag_ns(runs: list[SaidRun], segments: list[Segment]) -> int:
     named = [run for run in runs if run.name in heard]
     # A few dozen lines tell the lag as well as thousands.
     sample = named[:: max(1, len(named) // 60)]
+    near = [(run, _near(run, heard[run.name])) for run in sample]
     steps = range(0, _MOST_LAG_NS + 1, _LAG_STEP_NS)
-    return max(steps, key=lambda lag_ns: (sum(_covered_ns(run, heard[run.name], lag_ns) for run in sample), -lag_ns))
+    return max(steps, key=lambda lag_ns: (sum(_covered_ns(run, spans, lag_ns) for run, spans in near), -lag_ns))
+
+
+def _near(run: SaidRun, segments: list[Segment]) -> list[Segment]:
+    """Sound that a caption may belong to, however late it is."""
+    first_ns, last_ns = run.words[0].start_ns - _MOST_LAG_NS, run.words[-1].end_ns
+    return [segment for segment in segments if segment.end_ns > first_ns and segment.start_ns < last_ns]
 
 
 def _covered_ns(run: SaidRun, segments: list[Segment], lag_ns: int) -> int:

@@ -88,11 +88,12 @@ class Transcriber:
             return
         try:
             await self._choose(step)
-            heard = await self._ask(step)
+            recorded = await self._source.read(step.bot)
+            heard = await self._ask(step, recorded)
             if heard is None:
                 await self._wait(step)
             else:
-                await self._deliver(step, heard)
+                await self._deliver(step, recorded, heard)
         except MeetfleetError as error:
             await self._failed(step, error)
 
@@ -129,19 +130,18 @@ class Transcriber:
             return None
         return _Step(bot, run)
 
-    async def _ask(self, step: _Step) -> list[RawPiece] | None:
+    async def _ask(self, step: _Step, recorded: Recorded) -> list[RawPiece] | None:
         """What the provider made of all pieces; None while it works on any."""
-        recorded = await self._source.read(step.bot)
         provider = self._providers.open(step.run)
         try:
-            pieces = step.run.pieces or await self._cut(step, recorded, provider)
+            pieces = step.run.pieces or _cut(recorded, provider)
             async with self._source.sound(step.bot, recorded, provider.capabilities) as speech_of:
                 found: list[RawPiece | None] = []
                 for index, piece in enumerate(pieces):
                     span = Piece(piece["start_s"], piece["end_s"])
                     if piece["job_id"] is None:
                         answer = await provider.submit(await speech_of(span))
-                        heard = await self._submitted(step, index, answer)
+                        heard = await self._submitted(step, pieces, index, answer)
                     else:
                         heard = await self._collect(step, provider, index, piece["job_id"])
                     found.append(None if heard is None else self._raw(step, heard, span))
@@ -150,18 +150,14 @@ class Transcriber:
         whole = [piece for piece in found if piece is not None]
         return whole if len(whole) == len(found) else None
 
-    async def _cut(self, step: _Step, recorded: Recorded, provider: SpeechToText) -> Sequence[dict[str, Any]]:
-        found = cut(recorded.duration_s, provider.capabilities.max_audio_s, recorded.heard)
-        rows = [{"start_s": piece.start_s, "end_s": piece.end_s, "job_id": None} for piece in found]
-        await self._note(step, lambda run: setattr(run, "pieces", rows))
-        return rows
-
-    async def _submitted(self, step: _Step, index: int, answer: Heard | Submitted) -> Heard | None:
+    async def _submitted(
+        self, step: _Step, pieces: Sequence[dict[str, Any]], index: int, answer: Heard | Submitted
+    ) -> Heard | None:
         if isinstance(answer, Heard):
             return answer
 
         def keep(run: TranscriptionRow) -> None:
-            run.pieces = _with_job(run.pieces, index, answer.job_id)
+            run.pieces = _with_job(run.pieces or pieces, index, answer.job_id)
             run.provider_ids = [*run.provider_ids, answer.job_id]
 
         await self._note(step, keep)
@@ -188,8 +184,7 @@ class Transcriber:
             if found is not None:
                 change(found.run)
 
-    async def _deliver(self, step: _Step, pieces: Sequence[RawPiece]) -> None:
-        recorded = await self._source.read(step.bot)
+    async def _deliver(self, step: _Step, recorded: Recorded, pieces: Sequence[RawPiece]) -> None:
         utterances = _joined(pieces)
         if not self._providers.names_speakers(step.run):
             utterances = named(utterances, Diarization(recorded.heard))
@@ -237,7 +232,8 @@ class Transcriber:
             if found is not None:
                 found.run.failures = failures
                 at = self._now() + timedelta(seconds=wait_s * (1 + self._chance() / 4))
-                await self._queue.enqueue(session, Job.TRANSCRIBE, step.bot.id, at=at)
+                # Should another job wait already (a lost one that was put again), that one goes on for both.
+                await self._queue.enqueue(session, Job.TRANSCRIBE, step.bot.id, at=at, once=True)
 
     async def _fail(self, step: _Step, why: str) -> None:
         """The recording stays, with all its links. Source: contract.md C61."""
@@ -261,6 +257,12 @@ class Transcriber:
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())
+
+
+def _cut(recorded: Recorded, provider: SpeechToText) -> list[dict[str, Any]]:
+    """The pieces as the run keeps them from the first job on; until then each try cuts anew, and alike."""
+    found = cut(recorded.duration_s, provider.capabilities.max_audio_s, recorded.heard)
+    return [{"start_s": piece.start_s, "end_s": piece.end_s, "job_id": None} for piece in found]
 
 
 def _with_job(pieces: Sequence[dict[str, Any]], index: int, job_id: str | None) -> list[dict[str, Any]]:

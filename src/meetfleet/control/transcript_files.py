@@ -1,5 +1,6 @@
 """A transcript as files: stored first, then registered together with the step that follows from it."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -25,12 +26,8 @@ class TranscriptFiles:
     async def store(
         self, run: TranscriptionRow, transcript: Transcript, pieces: Sequence[RawPiece], at: datetime
     ) -> list[FileEntry]:
-        bot_id = str(run.bot_id)
-        texts = {
-            OUTPUT_NAME: output_json(transcript, bot_id=bot_id, provider=run.provider, created_at=at),
-            RAW_NAME: raw_json(pieces, bot_id=bot_id, engine=run.engine or "", created_at=at),
-        }
-        return [await self._put(run.bot_id, name, text.encode()) for name, text in texts.items()]
+        contents = await asyncio.to_thread(_contents, run, transcript, pieces, at)
+        return [await self._put(run.bot_id, name, content) for name, content in contents.items()]
 
     async def register(self, session: AsyncSession, bot: BotRow, entries: Sequence[FileEntry]) -> None:
         """In the database and in the manifest."""
@@ -47,3 +44,14 @@ class TranscriptFiles:
         await self._objects.put(artifact_key(str(bot_id), name), content)
         kind = "transcription" if name == OUTPUT_NAME else "raw_transcription"
         return FileEntry(name, kind, "application/json", len(content), hashlib.sha256(content).hexdigest())
+
+
+def _contents(
+    run: TranscriptionRow, transcript: Transcript, pieces: Sequence[RawPiece], at: datetime
+) -> dict[str, bytes]:
+    bot_id = str(run.bot_id)
+    texts = {
+        OUTPUT_NAME: output_json(transcript, bot_id=bot_id, provider=run.provider, created_at=at),
+        RAW_NAME: raw_json(pieces, bot_id=bot_id, engine=run.engine or "", created_at=at),
+    }
+    return {name: text.encode() for name, text in texts.items()}

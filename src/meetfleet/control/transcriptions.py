@@ -108,7 +108,7 @@ class Transcriptions:
         await TranscriptionRepository(session, bot.id).add(run)
         bot.end_reason = back_reason
         await self._lifecycle.advance(session, bot, BotState.TRANSCRIBING, at=now, cause=cause)
-        await self._queue.enqueue(session, Job.TRANSCRIBE, bot.id, once=True)
+        await self._queue.enqueue(session, Job.TRANSCRIBE, bot.id)
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())

@@ -116,4 +116,5 @@ def _confidence(told: float | None) -> float:
 
 
 def _text(body: Mapping[str, object]) -> str:
-    return json.dumps(body, ensure_ascii=False, indent=1) + "\n"
+    # Without indentation: the fast encoder, for files of megabytes.
+    return json.dumps(body, ensure_ascii=False) + "\n"

@@ -31,7 +31,7 @@ class TranscriptionRow(Base):
         engine: Who really does the work, once that is decided.
         is_byok: Whether on the caller's own account.
         back_to, back_reason: How the bot's life ends when this run has succeeded, and why.
-        pieces: [{start_s, end_s, job_id or None}, ...] once the work has begun.
+        pieces: [{start_s, end_s, job_id or None}, ...] from the first job on.
         provider_ids: All ids that the engine gave us for this run; they are deleted with the data.
         seconds: How much of the recording was transcribed.
         failures: Tries that failed since the last success.
