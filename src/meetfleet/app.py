@@ -35,6 +35,7 @@ from meetfleet.control.login_desk import LoginDesk
 from meetfleet.control.logins import Logins
 from meetfleet.control.orders import Orders
 from meetfleet.control.pictures import Pictures
+from meetfleet.control.playground import Playground
 from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.rejoin import NeverRejoin
@@ -61,6 +62,7 @@ from meetfleet.notify.redelivery import Redelivery
 from meetfleet.notify.sender import HttpSender
 from meetfleet.notify.settlement import Settlement
 from meetfleet.outside.guarded_fetch import GuardedFetch
+from meetfleet.sandbox.lab_process import LabProcess
 from meetfleet.settings import Settings, bot_environ
 from meetfleet.store.jobs import Job
 from meetfleet.store.wakeups import Wakeups
@@ -124,8 +126,18 @@ class App(Foundation):
         room = partial(measure, self.settings.capacity_cores, self.settings.capacity_memory_mb)
         site = Site(f"{self.settings.local_url}/link", self._browser, self.settings.dispatch_timeout_s)
         desk = LoginDesk(capacity=self.settings.login_sessions)
+        lab = LabProcess(self.settings.work_dir / "sandbox", bot_environ(), self._browser)
+        self.playground = Playground(self.database, lab, self._place_waiting)
         self.dispatcher = Dispatcher(
-            self.database, self.lifecycle, self.queue, self.launcher, room, site, self.clock, desk
+            self.database,
+            self.lifecycle,
+            self.queue,
+            self.launcher,
+            room,
+            site,
+            self.clock,
+            desk,
+            playground=self.playground,
         )
         self.spawner = Spawner(
             self.database,
@@ -250,6 +262,7 @@ class App(Foundation):
             self.background.start("assembly", self.assembly.run)
             self.background.start("jobs", self.worker.run)
             self.background.start("fleet", self.launcher.run)
+            self.background.start("sandbox", self.playground.run)
             self.background.start("supervisor", self._supervise)
             self.background.start("schedules", self.spawner.run)
             self.background.start("deliveries", self.deliveries.run)
@@ -264,6 +277,9 @@ class App(Foundation):
     async def _supervise(self) -> None:
         await self.finaliser.clear_leftovers()
         await self.supervisor.run()
+
+    async def _place_waiting(self) -> None:
+        await self.dispatcher.place_waiting()
 
     async def _dispatch(self, bot_id: UUID) -> None:
         """Whoever has waited longest comes first, which need not be this bot."""

@@ -29,6 +29,7 @@ from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.owners import OwnerNotices
 from meetfleet.outside.addresses import AddressGuard
 from meetfleet.outside.guarded_http import GuardedHttp
+from meetfleet.sandbox.needs import lacking
 from meetfleet.settings import Settings
 from meetfleet.storage.obstore_objects import open_objects
 from meetfleet.storage.presign import UrlSigner
@@ -66,7 +67,7 @@ class Foundation:
         self.teams = Teams(self.database, self.keys)
         self.transcriptions = Transcriptions(self.database, self.lifecycle, self.queue, self.clock)
         self.admission = Admission(self.clock)
-        self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock)
+        self.bots = Bots(self.database, self.lifecycle, self.queue, self.objects, self.clock, sandbox_lacks=lacking)
         zoom = ZoomApi(self.http, self.clock, oauth_url=settings.zoom_oauth_url, api_url=settings.zoom_api_url)
         self.zoom_credentials = ZoomCredentials(self.database, self.secrets, zoom, self.clock)
         self.zoom_tokens = ZoomTokens(self.database, self.secrets, zoom, self.http, self.clock)

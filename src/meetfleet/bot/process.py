@@ -12,6 +12,7 @@ from typing import Any
 
 from meetfleet.bot.camera import PictureSource
 from meetfleet.bot.course_rules import CourseRules
+from meetfleet.bot.drill import carry_out
 from meetfleet.bot.link import Link
 from meetfleet.bot.observations import Finish, Terminated
 from meetfleet.bot.probing import probe_in
@@ -76,6 +77,8 @@ class BotProcess:
         self._patience = patience or Patience()
         self._meter = meter or CostMeter()
         self._terminated = asyncio.Event()
+        self._spec = spec
+        self._chromium = chromium
         access = {"link_url": spec.link_url, "bot_id": spec.bot_id, "token": spec.token}
         self.spool = Spool(Path(spec.work_dir))
         self.shipper = Shipper(**access)
@@ -105,6 +108,9 @@ class BotProcess:
         keepers = [
             asyncio.create_task(kept_running(work)) for work in (self.link.run, self.shipper.run, self._beat_forever)
         ]
+        if self._spec.drill:
+            drill = carry_out(self._spec.drill, lambda: self.stay.state, self._chromium)
+            keepers.append(asyncio.create_task(drill))
         try:
             finish = await self.stay.run()
             return await self._deliver(finish)

@@ -79,6 +79,7 @@ def _told(bot: BotRow, artifacts: Sequence[ArtifactRow]) -> dict[str, object]:
     return {
         "bot_id": str(bot.id),
         "state": bot.state,
+        "is_sandbox": bot.is_sandbox,
         "end_reason": bot.end_reason,
         "duration_s": bot.duration_s,
         "cpu_s": bot.cpu_s,
@@ -110,5 +111,5 @@ async def _find(foundation: Foundation, team: TeamRow, text: str) -> BotRow:
 
 
 def _state(bot: BotRow) -> str:
-    details = [str(d) for d in (bot.end_reason, bot.waiting_for) if d]
+    details = [str(d) for d in (bot.end_reason, bot.waiting_for, "sandbox" if bot.is_sandbox else None) if d]
     return f"{bot.state} ({'; '.join(details)})" if details else bot.state.value

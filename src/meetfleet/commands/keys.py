@@ -24,13 +24,14 @@ def create(
     ] = Permissions.FULL,
     admin: Annotated[bool, typer.Option("--admin", help="The same as `--permissions admin`.")] = False,
     team: _TEAM = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Its bots play in the lab (docs/sandbox.md).")] = False,
 ) -> None:
     """Make a key and print it. It cannot be shown again."""
 
     async def work(foundation: Foundation, default: TeamRow) -> str:
         wanted = Permissions.ADMIN if admin else permissions
         owner = None if wanted is Permissions.ADMIN else await chosen_team(foundation, default, team)
-        return (await foundation.keys.create(owner, name, wanted))[1]
+        return (await foundation.keys.create(owner, name, wanted, sandbox=sandbox))[1]
 
     typer.echo(run(work))
 

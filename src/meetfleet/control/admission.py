@@ -82,18 +82,21 @@ class Admission:
     async def check(self, session: AsyncSession, team: TeamRow, bot: BotRow) -> None:
         """Lets a stored bot run, and sets tokens aside for it; a refusal has written nothing.
 
+        A bot of the sandbox is asked for no more than not to be the second one: it costs nothing and counts nowhere.
+
         Raises:
             Refusal: one of the four above, in the order of contract.md 1.8.
         """
         limits = limits_of_team(team)
+        billed = limits.billed and not bot.is_sandbox
         self.check_entitlement(team, bot.options)
-        if limits.bots_per_day is not None:
+        if limits.bots_per_day is not None and not bot.is_sandbox:
             await self._check_day(session, bot, limits.bots_per_day)
-        if limits.billed:
+        if billed:
             await _check_tokens(session, team)
         if not bot.allow_multiple_bots:
             await self._check_alone(session, bot)
-        if limits.billed:
+        if billed:
             await self._reserve(session, bot)
 
     def check_entitlement(self, team: TeamRow, options: Mapping[str, Any]) -> None:

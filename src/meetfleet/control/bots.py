@@ -1,6 +1,6 @@
 """What callers can do with bots: create, look, ask to leave, delete. Every method is one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from meetfleet.control.admission import Admission
 from meetfleet.control.camera import Camera
 from meetfleet.control.lifecycle import Lifecycle
+from meetfleet.control.playground import SandboxUnavailable
 from meetfleet.control.zoom_credentials import refuse_unknown_credential
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
@@ -19,6 +20,7 @@ from meetfleet.domain.errors import Conflict, NotFound, ProviderError
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import CommandType, RecordingMode, Timeouts
 from meetfleet.domain.meeting_url import MeetingUrl
+from meetfleet.domain.sandbox import Order
 from meetfleet.storage.objects import ObjectStore, bot_prefix
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
@@ -67,6 +69,7 @@ class NewBot:
     extra: Mapping[str, Any] | None = None
     callback: Callback | None = None
     camera: Camera | None = None
+    is_sandbox: bool = False
     origin: str = "v2"
 
 
@@ -74,7 +77,14 @@ class Bots:
     """The service behind every dialect. All methods raise NotFound (`bot_not_found`) for a foreign or unknown id."""
 
     def __init__(
-        self, database: Database, lifecycle: Lifecycle, queue: JobQueue, objects: ObjectStore, clock: Clock
+        self,
+        database: Database,
+        lifecycle: Lifecycle,
+        queue: JobQueue,
+        objects: ObjectStore,
+        clock: Clock,
+        *,
+        sandbox_lacks: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._database = database
         self._lifecycle = lifecycle
@@ -82,14 +92,17 @@ class Bots:
         self._objects = objects
         self._clock = clock
         self._admission = Admission(clock)
+        self._sandbox_lacks = sandbox_lacks
 
     async def create(self, team: TeamRow, new: NewBot) -> BotRow:
         """Stores a queued bot and its dispatch job.
 
         Raises:
-            InvalidRequest: it names a Zoom credential that never was.
+            InvalidRequest: it names a Zoom credential that never was, or wants of the sandbox what is not there.
+            Conflict: `sandbox_unavailable`, if it is one for the sandbox and this server has none.
             Refusal: the team's plan, tokens or another bot in the meeting do not let it run.
         """
+        self.check_sandbox(new)
         async with self._database.transaction() as session:
             await refuse_unknown_credential(session, team, new.options)
             bot = new_row(team, new, BotState.QUEUED, self._now())
@@ -100,6 +113,11 @@ class Bots:
             await self._lifecycle.announce(session, bot, event)
             await self._queue.enqueue(session, Job.DISPATCH, bot.id, once=True)
             return bot
+
+    def check_sandbox(self, new: NewBot) -> None:
+        """Raises SandboxUnavailable if it is a bot for the sandbox and this server has none."""
+        if new.is_sandbox and (lacking := self._sandbox_lacks()):
+            raise SandboxUnavailable(lacking)
 
     async def get(self, team: TeamRow, bot_id: UUID) -> BotRow:
         async with self._database.transaction() as session:
@@ -258,6 +276,11 @@ async def found_bot(session: AsyncSession, team: TeamRow, bot_id: UUID, *, lock:
     return bot
 
 
+def _options(new: NewBot) -> dict[str, Any]:
+    order = {"sandbox": Order.of(new.meeting.native_id, new.extra).to_dict()} if new.is_sandbox else {}
+    return {**new.options, **order}
+
+
 def new_row(team: TeamRow, new: NewBot, state: BotState, now: datetime) -> BotRow:
     """A bot as it is created."""
     bot = BotRow(team_id=team.id, origin=new.origin, state=state, state_at=now, created_at=now)
@@ -273,8 +296,9 @@ def apply(new: NewBot, bot: BotRow) -> None:
     bot.entry_message = new.entry_message
     bot.timeouts = asdict(new.timeouts)
     bot.ignored_participant_names = list(new.ignored_participant_names)
-    bot.options = dict(new.options)
+    bot.options = _options(new)
     bot.extra = None if new.extra is None else dict(new.extra)
     bot.allow_multiple_bots = new.allow_multiple_bots
     bot.callback = None if new.callback is None else asdict(new.callback)
     bot.camera = None if new.camera is None else new.camera.to_dict()
+    bot.is_sandbox = new.is_sandbox

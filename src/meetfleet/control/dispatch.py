@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,7 @@ from meetfleet.control.camera import Camera
 from meetfleet.control.keys import hash_of
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.login_desk import LoginDesk
+from meetfleet.control.playground import Ground
 from meetfleet.control.team_limits import limits_of_team
 from meetfleet.domain.clock import Clock
 from meetfleet.domain.end_reason import EndReason
@@ -54,11 +56,20 @@ class Site:
     queue_s: float = 900.0
 
 
+class Grounds(Protocol):
+    """Where sandbox bots play; control.playground has the real one."""
+
+    def ground_for(self, bot: BotRow) -> Ground | None:
+        """None while it is being made ready. Raises RunnerError if that failed."""
+        ...
+
+
 class Dispatcher:
     """May run on several servers at once: each bot is claimed under a row lock, each machine filled under one lock.
 
     Args:
         room: Measures what bots may use now.
+        playground: Where sandbox bots are sent; without one they are not sent anywhere.
     """
 
     def __init__(
@@ -71,6 +82,8 @@ class Dispatcher:
         site: Site,
         clock: Clock,
         logins: LoginDesk,
+        *,
+        playground: Grounds | None = None,
     ) -> None:
         self._database = database
         self._lifecycle = lifecycle
@@ -80,6 +93,7 @@ class Dispatcher:
         self._site = site
         self._clock = clock
         self._logins = logins
+        self._playground = playground
 
     async def place_waiting(self) -> int:
         """Starts queued bots until none waits or one does not fit; says how many. Those left know why they wait."""
@@ -112,7 +126,7 @@ class Dispatcher:
             async with self._database.transaction() as session:
                 bots = BotRepository(session)
                 await bots.lock_placement(self._launcher.owner)
-                bot = await self._next(session)
+                bot, ground = await self._next(session)
                 if bot is None:
                     return None
                 running = [_running(b) for b in await bots.live_of(self._launcher.owner)]
@@ -120,23 +134,47 @@ class Dispatcher:
                 if why is not None:
                     await bots.tell_queued(why)
                     return None
-                reason = await self._logins.seat(session, bot, self._now())
+                # A stored login is a real account: no bot of the sandbox gets one.
+                reason = None if ground else await self._logins.seat(session, bot, self._now())
                 if reason is None:
-                    return await self._claim(session, bot)
+                    return await self._claim(session, bot, ground)
                 await self._lifecycle.advance(
                     session, bot, BotState.FAILED, at=self._now(), cause="dispatch", reason=reason
                 )
 
-    async def _next(self, session: AsyncSession) -> BotRow | None:
-        """The bot that has waited longest, of a team that may have another one in a meeting."""
-        bots, passed = BotRepository(session), set[UUID]()
-        while (bot := await bots.next_queued(passing_over=passed)) is not None:
-            if await _may_start(session, bot):
-                return bot
-            passed.add(bot.team_id)
-        return None
+    async def _next(self, session: AsyncSession) -> tuple[BotRow | None, Ground | None]:
+        """The bot that has waited longest, of a team that may have another one in a meeting.
 
-    async def _claim(self, session: AsyncSession, bot: BotRow) -> BotSpec:
+        One of the sandbox waits aside until its room is ready, and counts for nobody.
+        """
+        bots, full, aside = BotRepository(session), set[UUID](), set[UUID]()
+        while (bot := await bots.next_queued(passing_over=full, but=aside)) is not None:
+            if bot.is_sandbox:
+                if (ground := await self._ground(session, bot)) is not None:
+                    return bot, ground
+                aside.add(bot.id)
+            elif await _may_start(session, bot):
+                return bot, None
+            else:
+                full.add(bot.team_id)
+        return None, None
+
+    async def _ground(self, session: AsyncSession, bot: BotRow) -> Ground | None:
+        try:
+            if self._playground is None:
+                raise RunnerError("This server has no sandbox.", code="sandbox_failed")
+            ground = self._playground.ground_for(bot)
+            bot.waiting_for = None if ground else "its room in the sandbox is being made ready"
+            return ground
+        except RunnerError as error:
+            log.error("sandbox_failed", bot_id=str(bot.id), error=error.message)
+            reason = EndReason.INTERNAL_ERROR
+            await self._lifecycle.advance(
+                session, bot, BotState.FAILED, at=self._now(), cause="dispatch", reason=reason, detail=error.message
+            )
+            return None
+
+    async def _claim(self, session: AsyncSession, bot: BotRow, ground: Ground | None) -> BotSpec:
         token = secrets.token_urlsafe(32)
         bot.take += 1
         bot.waiting_for = None
@@ -145,7 +183,8 @@ class Dispatcher:
         bot.lease_owner = self._launcher.owner
         bot.lease_expires_at = self._now() + timedelta(seconds=START_LEASE_S)
         await self._lifecycle.advance(session, bot, BotState.STARTING, at=self._now(), cause="dispatch")
-        return self._spec(bot, token)
+        spec = self._spec(bot, token)
+        return ground.spec_of(spec, bot) if ground else spec
 
     async def _launch(self, spec: BotSpec) -> bool:
         try:

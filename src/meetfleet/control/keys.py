@@ -19,6 +19,8 @@ from meetfleet.store.times import utc
 
 KEY_PREFIX = "mf_live_"
 ADMIN_PREFIX = "mf_admin_"
+SANDBOX_PREFIX = "mb_test_"
+"""Source: contract.md 7.1."""
 NAME_MAX_CHARS = 50
 _SHOWN_RANDOM_CHARS = 6
 _CHOSEN_MIN_CHARS = 16
@@ -34,6 +36,10 @@ class Caller:
     @property
     def may_read(self) -> bool:
         return self.key.permissions is Permissions.FULL
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.key.is_sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +85,19 @@ class Keys:
         raise Unauthenticated("The API key is missing or not valid.", code="invalid_api_key")
 
     async def create(
-        self, team: TeamRow | None, name: str, permissions: Permissions = Permissions.FULL
+        self, team: TeamRow | None, name: str, permissions: Permissions = Permissions.FULL, *, sandbox: bool = False
     ) -> tuple[ApiKeyRow, str]:
         """A new key and its text, which cannot be shown again.
 
+        Args:
+            sandbox: Its bots play in the lab.
+
         Raises:
-            InvalidRequest: the name is empty or longer than 50 characters, or an admin key is asked for a team.
+            InvalidRequest: the name is empty or longer than 50 characters, or an admin key is asked for a team or
+                for the sandbox.
         """
         async with self._database.transaction() as session:
-            return await self.add(session, team, name, permissions)
+            return await self.add(session, team, name, permissions, sandbox=sandbox)
 
     async def add(
         self,
@@ -97,15 +107,19 @@ class Keys:
         permissions: Permissions = Permissions.FULL,
         *,
         chosen: str | None = None,
+        sandbox: bool = False,
     ) -> tuple[ApiKeyRow, str]:
-        """As `create`, in the caller's transaction; `chosen` is a text the operator made up."""
+        """As `create`, in the caller's transaction; `chosen` is a text the operator made up, whose prefix counts."""
         if not 0 < len(name) <= NAME_MAX_CHARS:
             raise InvalidRequest(f"A key's name has 1 to {NAME_MAX_CHARS} characters.", code="invalid_key_name")
         if chosen is not None and len(chosen) < _CHOSEN_MIN_CHARS:
             raise InvalidRequest(f"A key has {_CHOSEN_MIN_CHARS} or more characters.", code="weak_key")
         if (team is None) is not (permissions is Permissions.ADMIN):
             raise InvalidRequest("Admin keys belong to no team, all others to one.", code="invalid_permissions")
-        prefix = KEY_PREFIX if team else ADMIN_PREFIX
+        sandbox = sandbox or (chosen is not None and chosen.startswith(SANDBOX_PREFIX))
+        if sandbox and team is None:
+            raise InvalidRequest("An admin key cannot be one of the sandbox.", code="invalid_permissions")
+        prefix = ADMIN_PREFIX if team is None else SANDBOX_PREFIX if sandbox else KEY_PREFIX
         text = chosen or prefix + secrets.token_urlsafe(32)
         shown_chars = len(prefix) + _SHOWN_RANDOM_CHARS
         shown = text[: min(shown_chars, len(text) // 3)] if chosen else text[:shown_chars]
@@ -115,6 +129,7 @@ class Keys:
             prefix=shown,
             sha256=hash_of(text),
             permissions=permissions,
+            is_sandbox=sandbox,
             created_at=self._now(),
         )
         return await KeyRepository(session).add(row), text

@@ -49,10 +49,12 @@ class Schedules:
 
         Raises:
             InvalidRequest: nothing can be scheduled for then, or the request names what the team does not have.
+            Conflict: `sandbox_unavailable`, if it is one for the sandbox and this server has none.
             Refusal: the team's plan does not allow what the bot asks for.
         """
         now = self._now()
         check_join_at(join_at, now)
+        self._bots.check_sandbox(new)
         self._admission.check_entitlement(team, new.options)
         async with self._database.transaction() as session:
             await refuse_unknown_credential(session, team, new.options)

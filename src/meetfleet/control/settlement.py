@@ -27,10 +27,13 @@ async def settle(session: AsyncSession, bot: BotRow, event: BotEventRow) -> None
     """Charges what a bot has cost since it was last settled, and releases what was set aside for it.
 
     The caller holds the bot's row lock. Each final step is settled once: its entries carry the number of its event.
+    A sandbox bot costs nothing.
 
     Args:
         event: The bot's final step.
     """
+    if bot.is_sandbox:
+        return
     tokens = TokenRepository(session)
     earlier = await tokens.of_bot(bot.id)
     lines = () if bot.end_reason is None else lines_of(bot.end_reason, await _stay_of(session, bot, bot.end_reason))

@@ -68,6 +68,25 @@ class CameraSpec:
     each_s: float = 30
 
 
+class DrillTarget(StrEnum):
+    """What breaks in a drill."""
+
+    BROWSER = "browser"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A crash on order, so that callers can see what one looks like. Only sandbox bots have drills.
+
+    Attributes:
+        after_s: Seconds of recording before it.
+    """
+
+    target: DrillTarget
+    after_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class BrowserSpec:
     """How this host starts Chromium for the bot.
@@ -98,6 +117,7 @@ class BotSpec:
     ignored_participant_names: tuple[str, ...] = ()
     browser: BrowserSpec = field(default_factory=BrowserSpec)
     camera: CameraSpec | None = None
+    drill: Drill | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -114,6 +134,8 @@ class BotSpec:
             raw["ignored_participant_names"] = tuple(raw["ignored_participant_names"])
             if (camera := raw.get("camera")) is not None:
                 raw["camera"] = CameraSpec(camera["pictures"], CameraLoop(camera["loop"]), camera["each_s"])
+            if (drill := raw.get("drill")) is not None:
+                raw["drill"] = Drill(DrillTarget(drill["target"]), drill["after_s"])
             return cls(**raw)
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidRequest(f"Unreadable bot spec: {error}") from error

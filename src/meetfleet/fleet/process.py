@@ -58,6 +58,7 @@ class ProcessLauncher:
         self._processes: dict[int, tuple[RunnerHandle, WatchedProcess]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         warm = [*command, "--warm", "--browser", json.dumps(asdict(browser))]
+        self._spare_browser = browser
         self._spares = WarmSpares(warm, self._folder / "spares", environ, count=warm_spares)
 
     @property
@@ -77,7 +78,10 @@ class ProcessLauncher:
         work_dir = Path(spec.work_dir)
         try:
             spec_file = _write_private(work_dir / "spec.json", spec.to_json())
-            child = self._spares.hand_over(spec_file, work_dir / LOG_NAME) or self._spawn(spec_file, work_dir)
+            # A spare whose browser was started otherwise would only have to start another one.
+            fits = spec.browser == self._spare_browser
+            spare = self._spares.hand_over(spec_file, work_dir / LOG_NAME) if fits else None
+            child = spare or self._spawn(spec_file, work_dir)
         except OSError as error:
             raise RunnerError(f"The bot's process cannot be started: {error.strerror}.", code="spawn_failed") from error
         handle = RunnerHandle(host_name(), child.pid, start_time(child.pid) or 0.0, str(work_dir), oom_kills())

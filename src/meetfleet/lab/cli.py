@@ -30,6 +30,7 @@ Port = Annotated[int, typer.Option(help="HTTPS port of the replica; 0 picks a fr
 ControlPort = Annotated[int, typer.Option(help="Loopback port of the control API; 0 picks a free one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready, nothing else.")]
 For = Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.")]
+UntilEof = Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends, as with our parent.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where made media is kept.")]
 OutDir = Annotated[Path | None, typer.Option(help="Where each room's truth.json is written when it closes.")]
 
@@ -43,6 +44,7 @@ def run(
     control_port: ControlPort = 0,
     as_json: AsJson = False,
     seconds: For = None,
+    until_eof: UntilEof = False,
     cache_dir: CacheDir = None,
     out_dir: OutDir = None,
 ) -> None:
@@ -54,7 +56,7 @@ def run(
     lab = Lab(cache_dir, out_dir, port=port, control_port=control_port)
     try:
         scripts = [script_from(path) for path in rooms or []] + [preset(name) for name in presets or []]
-        asyncio.run(_run(lab, scripts, as_json, seconds))
+        asyncio.run(_run(lab, scripts, as_json, seconds, until_eof))
     except MeetfleetError as error:
         typer.secho(error.message, err=True, fg="red")
         raise typer.Exit(2) from error
@@ -69,11 +71,12 @@ def list_scenarios() -> None:
             typer.echo(f"  {name:24} {scenario.expected}")
 
 
-async def _run(lab: Lab, scripts: list[RoomScript], as_json: bool, seconds: float | None) -> None:
+async def _run(lab: Lab, scripts: list[RoomScript], as_json: bool, seconds: float | None, until_eof: bool) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    watch = asyncio.create_task(_await_eof(stopped)) if until_eof else None
     async with lab:
         opened = [
             await lab.open_room(script, progress=None if as_json else _progress(script.name)) for script in scripts
@@ -82,6 +85,16 @@ async def _run(lab: Lab, scripts: list[RoomScript], as_json: bool, seconds: floa
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await stopped.wait()
+    if watch:
+        watch.cancel()
+
+
+async def _await_eof(stopped: asyncio.Event) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while await reader.read(4096):
+        pass
+    stopped.set()
 
 
 def _progress(name: str) -> Any:

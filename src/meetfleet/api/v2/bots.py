@@ -26,7 +26,7 @@ def add_bot_routes(router: APIRouter, services: V2Services) -> None:
     )
     async def create_bot(caller: CallerDep, body: CreateBotRequestBody) -> out.CreateBotResponse:
         """Sends a bot to a meeting now. It asks to join within seconds."""
-        bot = await services.bots.create(caller.team, new_bot(body, services.box, plain_http=services.plain_http))
+        bot = await services.bots.create(caller.team, new_bot(body, services, caller))
         return out.CreateBotResponse(data=out.CreatedBot(bot_id=str(bot.id)))
 
     @router.post(
@@ -42,8 +42,7 @@ def add_bot_routes(router: APIRouter, services: V2Services) -> None:
 
         async def create(item: object) -> BotRow:
             request = CreateBotRequestBody.model_validate(item)
-            new = new_bot(request, services.box, plain_http=services.plain_http)
-            return await services.bots.create(caller.team, new)
+            return await services.bots.create(caller.team, new_bot(request, services, caller))
 
         return await create_each(body, create)
 

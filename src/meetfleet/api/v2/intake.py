@@ -15,8 +15,10 @@ from meetfleet.api.v2.requests import (
     TranscriptionConfig,
     UpdateScheduledBotRequestBody,
 )
+from meetfleet.api.v2.services import V2Services
 from meetfleet.control.bots import Callback, NewBot
 from meetfleet.control.camera import Camera
+from meetfleet.control.keys import Caller
 from meetfleet.control.transcriptions import TranscriptionRequest
 from meetfleet.domain.dialects.v2 import PLATFORM_WORDS
 from meetfleet.domain.errors import InvalidRequest
@@ -32,15 +34,20 @@ _SECRETS = (
 )
 
 
-def new_bot(body: CreateBotRequestBody, box: SecretBox, *, plain_http: bool = False) -> NewBot:
-    """Raises InvalidRequest if the URL names no meeting, or one on a platform that this API does not know.
+def new_bot(body: CreateBotRequestBody, services: V2Services, caller: Caller) -> NewBot:
+    """What a caller asks for; a key of the sandbox makes bots of the sandbox, whatever the route.
 
-    Args:
-        plain_http: Whether pictures may have http URLs, too.
+    Raises:
+        InvalidRequest: the URL names no meeting, or one on a platform that this API does not know.
     """
+    return replace(_read(body, services), is_sandbox=caller.is_sandbox)
+
+
+def _read(body: CreateBotRequestBody, services: V2Services) -> NewBot:
     meeting = parse_meeting_url(body.meeting_url)
     if meeting.platform not in PLATFORM_WORDS:
         raise UnknownPlatform(meeting.platform)
+    callback = body.callback_config if body.callback_enabled else None
     return NewBot(
         meeting=meeting,
         bot_name=body.bot_name,
@@ -49,33 +56,28 @@ def new_bot(body: CreateBotRequestBody, box: SecretBox, *, plain_http: bool = Fa
         timeouts=_timeouts(body),
         ignored_participant_names=tuple(body.ignored_participant_names),
         allow_multiple_bots=body.allow_multiple_bots,
-        options=_options(body, meeting.platform, box),
+        options=_options(body, meeting.platform, services.box),
         extra=body.extra,
-        callback=callback_of(body.callback_config, box) if body.callback_enabled and body.callback_config else None,
-        camera=_camera(body, plain_http),
+        callback=callback_of(callback, services.box) if callback else None,
+        camera=_camera(body, services.plain_http),
         origin="v2",
     )
 
 
-def changed_bot(
-    bot: BotRow, body: UpdateScheduledBotRequestBody, box: SecretBox, *, plain_http: bool = False
-) -> NewBot:
-    """A stored bot with the changes of a request.
-
-    Args:
-        plain_http: Whether pictures may have http URLs, too.
+def changed_bot(bot: BotRow, body: UpdateScheduledBotRequestBody, services: V2Services) -> NewBot:
+    """A stored bot with the changes of a request; it stays in the sandbox, or out of it.
 
     Raises:
         InvalidRequest: together they make no valid bot.
     """
     given = body.model_dump(mode="json", include=body.model_fields_set)
     try:
-        whole = CreateBotRequestBody.model_validate({**_request_of(bot, box), **given})
+        whole = CreateBotRequestBody.model_validate({**_request_of(bot, services.box), **given})
     except ValidationError as error:
         raise InvalidRequest(issues_text(error.errors()), code="validation") from None
-    new = new_bot(whole, box, plain_http=plain_http)
+    new = _read(whole, services)
     # What others noted with the request (such as the calendar event it came from) stays.
-    return replace(new, options={**bot.options, **new.options})
+    return replace(new, options={**bot.options, **new.options}, is_sandbox=bot.is_sandbox)
 
 
 def _request_of(bot: BotRow, box: SecretBox) -> dict[str, Any]:

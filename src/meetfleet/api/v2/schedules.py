@@ -36,7 +36,7 @@ def _add_creation_routes(router: APIRouter, services: V2Services) -> None:
     )
     async def create_scheduled_bot(caller: CallerDep, body: CreateScheduledBotRequestBody) -> out.CreateBotResponse:
         """It is sent at `join_at` and keeps its id. Daily cap, tokens and other bots are looked at then."""
-        new = new_bot(body, services.box, plain_http=services.plain_http)
+        new = new_bot(body, services, caller)
         bot = await services.schedules.create(caller.team, new, body.join_at)
         return out.CreateBotResponse(data=out.CreatedBot(bot_id=str(bot.id)))
 
@@ -53,7 +53,7 @@ def _add_creation_routes(router: APIRouter, services: V2Services) -> None:
 
         async def create(item: object) -> BotRow:
             request = CreateScheduledBotRequestBody.model_validate(item)
-            new = new_bot(request, services.box, plain_http=services.plain_http)
+            new = new_bot(request, services, caller)
             return await services.schedules.create(caller.team, new, request.join_at)
 
         return await create_each(body, create)
@@ -106,7 +106,7 @@ def _add_change_routes(router: APIRouter, services: V2Services) -> None:
                 caller.team,
                 UUID(bot_id),
                 join_at=body.join_at,
-                change=lambda bot: changed_bot(bot, body, services.box, plain_http=services.plain_http),
+                change=lambda bot: changed_bot(bot, body, services),
             )
         return message("Scheduled bot updated successfully.")
 

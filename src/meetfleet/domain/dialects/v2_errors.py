@@ -73,6 +73,12 @@ ERRORS = (
         "a scheduled bot is, or would be, due within four minutes",
         "join_time_too_close",
     ),
+    WireError(
+        409,
+        "FST_ERR_SANDBOX_UNAVAILABLE",
+        "a `mb_test_` key, and this server cannot run the lab; `details` says what to install",
+        "sandbox_unavailable",
+    ),
     WireError(409, "FST_ERR_CALLBACK_NOT_CONFIGURED", "there is no callback to retry", "callback_not_configured"),
     WireError(409, "FST_ERR_CONFLICT", "the request contradicts what is there"),
     WireError(413, "FST_ERR_CTP_BODY_TOO_LARGE", "the body is larger than 2 MB"),

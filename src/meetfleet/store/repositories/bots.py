@@ -80,9 +80,15 @@ class BotRepository:
         )
 
     async def sent_before(self, bot: BotRow, *, count: int, since: datetime) -> datetime | None:
-        """When the last but `count` of a team's bots was sent, this one not counted; None if not since then."""
+        """When the last but `count` of a team's bots was sent; None if not since then.
+
+        This one is not counted, nor are those of the sandbox.
+        """
         query = select(BotRow.spawned_at).where(
-            BotRow.team_id == bot.team_id, BotRow.spawned_at > since, BotRow.id != bot.id
+            BotRow.team_id == bot.team_id,
+            BotRow.spawned_at > since,
+            BotRow.id != bot.id,
+            BotRow.is_sandbox.is_(False),
         )
         return await self._session.scalar(query.order_by(BotRow.spawned_at.desc()).offset(count - 1).limit(1))
 
@@ -111,6 +117,7 @@ class BotRepository:
         query = select(BotRow).where(
             BotRow.team_id == bot.team_id,
             BotRow.meeting_url == bot.meeting_url,
+            BotRow.is_sandbox == bot.is_sandbox,
             BotRow.allow_multiple_bots.is_(False),
             BotRow.spawned_at > since,
             BotRow.state != BotState.CANCELLED,
@@ -122,6 +129,12 @@ class BotRepository:
         """All bots in these states, longest there first."""
         query = select(BotRow).where(BotRow.state.in_(list(states))).order_by(BotRow.state_at, BotRow.id)
         return (await self._session.scalars(query)).all()
+
+    async def unfinished(self, bots: Collection[UUID]) -> set[UUID]:
+        """Which of these bots have not come to their end."""
+        over = [state for state in BotState if state.is_final]
+        query = select(BotRow.id).where(BotRow.id.in_(list(bots)), BotRow.state.not_in(over))
+        return set(await self._session.scalars(query))
 
     async def live(self) -> Sequence[BotRow]:
         return await self.in_states(LIVE)
@@ -147,19 +160,23 @@ class BotRepository:
         )
 
     async def count_live(self, team_id: UUID) -> int:
-        """A team's bots that have processes."""
-        query = select(func.count()).where(BotRow.team_id == team_id, BotRow.state.in_(LIVE))
+        """A team's bots that have processes, those of the sandbox not counted."""
+        live = (BotRow.team_id == team_id, BotRow.state.in_(LIVE), BotRow.is_sandbox.is_(False))
+        query = select(func.count()).where(*live)
         return await self._session.scalar(query) or 0
 
-    async def next_queued(self, *, passing_over: Collection[UUID] = ()) -> BotRow | None:
+    async def next_queued(self, *, passing_over: Collection[UUID] = (), but: Collection[UUID] = ()) -> BotRow | None:
         """The bot that has waited longest, locked; one that somebody else is claiming is passed over.
 
         Args:
-            passing_over: Teams whose bots have to wait.
+            passing_over: Teams whose bots have to wait, but for those of the sandbox.
+            but: Bots that have to wait.
         """
         query = select(BotRow).where(BotRow.state.in_(IN_QUEUE))
         if passing_over:
-            query = query.where(BotRow.team_id.not_in(passing_over))
+            query = query.where(or_(BotRow.is_sandbox, BotRow.team_id.not_in(passing_over)))
+        if but:
+            query = query.where(BotRow.id.not_in(but))
         query = query.order_by(BotRow.spawned_at, BotRow.id).limit(1)
         query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
         return await self._session.scalar(query)

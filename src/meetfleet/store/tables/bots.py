@@ -22,7 +22,8 @@ class BotRow(Base):
     Attributes:
         number: The integer id that one dialect shows.
         origin: The dialect that created it; its notices go out in the same one.
-        options: The whole validated request; secrets in it are sealed.
+        options: The whole validated request; secrets in it are sealed. A sandbox bot's order is in it as `sandbox`.
+        is_sandbox: It plays in the lab: never charged, counted, or let near a real meeting.
         callback: {url, method, secret (sealed) or None}, or None.
         join_at: When a scheduled bot is due; None for one that was sent at once.
         spawned_at: When it was sent, which is when it was created unless it was scheduled; None if it never was.
@@ -82,6 +83,7 @@ class BotRow(Base):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     extra: Mapped[dict[str, Any] | None]
     allow_multiple_bots: Mapped[bool] = mapped_column(default=True)
+    is_sandbox: Mapped[bool] = mapped_column(default=False)
     callback: Mapped[dict[str, Any] | None]
     camera: Mapped[dict[str, Any] | None]
 

@@ -38,6 +38,7 @@ class ApiKeyRow(Base):
 
     Attributes:
         team_id: None for an admin key.
+        is_sandbox: Its bots play in the lab.
     """
 
     __tablename__ = "api_keys"
@@ -49,6 +50,7 @@ class ApiKeyRow(Base):
     prefix: Mapped[str]
     sha256: Mapped[str] = mapped_column(unique=True)
     permissions: Mapped[Permissions] = mapped_column(choice(Permissions), default=Permissions.FULL)
+    is_sandbox: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

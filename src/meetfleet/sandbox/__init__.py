@@ -1,0 +1,1 @@
+"""The sandbox's own lab: a child process that runs while sandbox bots want rooms, behind a fence."""
