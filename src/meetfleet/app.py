@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import partial
 from uuid import UUID
 
 import structlog
@@ -50,6 +49,7 @@ from meetfleet.control.transcription_providers import ServerTranscription, Trans
 from meetfleet.control.workspaces import Workspaces
 from meetfleet.domain.link import BrowserSpec
 from meetfleet.domain.meeting_url import Platform
+from meetfleet.fleet.capacity import Capacity
 from meetfleet.fleet.host import measure
 from meetfleet.fleet.launcher import RunnerHandle, RunnerStatus
 from meetfleet.fleet.limits import raise_open_files
@@ -123,7 +123,6 @@ class App(Foundation):
         self.fetch = GuardedFetch(self.guard)
         schemes = ("https", "http") if self.settings.allow_private_webhooks else ("https",)
         self.pictures = Pictures(self.database, self.lifecycle, self.link, self.fetch, self.clock, schemes=schemes)
-        room = partial(measure, self.settings.capacity_cores, self.settings.capacity_memory_mb)
         site = Site(f"{self.settings.local_url}/link", self._browser, self.settings.dispatch_timeout_s)
         desk = LoginDesk(capacity=self.settings.login_sessions)
         lab = LabProcess(self.settings.work_dir / "sandbox", bot_environ(), self._browser)
@@ -133,7 +132,7 @@ class App(Foundation):
             self.lifecycle,
             self.queue,
             self.launcher,
-            room,
+            self._room,
             site,
             self.clock,
             desk,
@@ -175,7 +174,7 @@ class App(Foundation):
                 Job.DISPATCH: Handler(self._dispatch),
                 Job.FINALISE: Handler(self.finaliser.finalise, self.finaliser.give_up),
                 Job.PURGE: Handler(self.bots.purge),
-                Job.RENDER: Handler(self._render, self.rendering.give_up),
+                Job.RENDER: Handler(self.rendering.attempt, self.rendering.give_up),
                 Job.RETAIN: Handler(self.retention.sweep),
                 Job.TRANSCRIBE: Handler(self.transcriber.transcribe, self.transcriber.give_up),
                 Job.FORGET: Handler(self.forgetting.forget),
@@ -285,8 +284,10 @@ class App(Foundation):
         """Whoever has waited longest comes first, which need not be this bot."""
         await self.dispatcher.place_waiting()
 
-    async def _render(self, bot_id: UUID) -> None:
-        await self.rendering.render(bot_id)
+    def _room(self) -> Capacity:
+        """What bots may use now."""
+        room = measure(self.settings.capacity_cores, self.settings.capacity_memory_mb)
+        return room.beside_renderers(self.rendering.running)
 
     async def _runner_ended(self, handle: RunnerHandle, status: RunnerStatus) -> None:
         await self.supervisor.runner_ended(handle, status)

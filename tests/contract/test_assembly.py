@@ -218,3 +218,25 @@ async def test_a_renderer_that_dies_is_reported_and_leaves_the_video_to_a_furthe
     assert await world.status(VIDEO_NAME) is ArtifactStatus.RENDERING
     await world.rendering.render(world.bot_id)
     assert await world.status(VIDEO_NAME) is ArtifactStatus.READY
+
+
+def _failing(world: World, folder: Path, *, retryable: bool) -> Rendering:
+    error = {"error": {"code": "disk", "message": "No space left on device", "retryable": retryable}}
+    worker = ["sh", "-c", f"echo '{json.dumps(error)}'; exit 1"]
+    return Rendering(world.database, world.queue, world.objects, folder, mode=VideoMode.EAGER, slots=1, worker=worker)
+
+
+async def test_a_renderer_whose_failure_may_pass_is_tried_again(database: Database, tmp_path: Path) -> None:
+    world, _ = await _recorded(database, tmp_path, VideoMode.EAGER)
+    failing = _failing(world, tmp_path / "failing", retryable=True)
+    with pytest.raises(RunnerError, match="No space left"):
+        await failing.attempt(world.bot_id)
+    assert failing.running == 0
+    await world.rendering.attempt(world.bot_id)
+    assert await world.status(VIDEO_NAME) is ArtifactStatus.READY
+
+
+async def test_a_tape_that_gives_no_video_is_not_tried_again(database: Database, tmp_path: Path) -> None:
+    world, _ = await _recorded(database, tmp_path, VideoMode.EAGER)
+    await _failing(world, tmp_path / "failing", retryable=False).attempt(world.bot_id)
+    assert await world.status(VIDEO_NAME) is ArtifactStatus.FAILED

@@ -309,8 +309,8 @@ async def test_a_full_disk_ends_the_stay_with_a_clear_word(
             patch.setattr(TapeWriter, "tick", full)
             await control.until(lambda: run.bot.stay.course.finish is not None)
         assert await done() is ExitCode.DELIVERED
-    assert run.end["reason"] == "internal_error"
-    assert "disk is full" in run.end["detail"]
+    assert run.end["reason"] == "disk_full"
+    assert "cannot be written" in run.end["detail"]
 
 
 async def test_sound_only_bots_take_no_pictures_but_the_last(control: FakeControlPlane, tmp_path: Path) -> None:
@@ -331,3 +331,18 @@ async def test_the_heartbeat_tells_what_the_bot_costs(control: FakeControlPlane,
     beat = control.of("heartbeat")[0]
     assert beat["cpu_s"] > 0
     assert beat["memory_bytes"] > os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("status", [401, 404, 409])
+async def test_a_bot_that_nobody_knows_any_more_leaves_and_keeps_its_tape(
+    control: FakeControlPlane, tmp_path: Path, status: int
+) -> None:
+    run = Run(Script(ScreenKind.IN_CALL), control, tmp_path)
+    async with living(run) as done:
+        await run.until_state("recording")
+        run.script.roster("Ann")
+        control.refuse = status
+        assert await done() is ExitCode.LEFT_BEHIND
+    assert run.script.left
+    assert run.records(StateSeen)[-1].state == "leaving"
+    assert run.records(Roster)

@@ -12,6 +12,7 @@ from meetfleet.bot.observations import (
     BrowserLost,
     Decision,
     Disk,
+    Disowned,
     Enter,
     Finish,
     Heard,
@@ -31,6 +32,10 @@ from meetfleet.domain.link import Command, CommandType, Timeouts
 from meetfleet.platforms.screen import UNKNOWN, Screen, ScreenKind
 
 _NS = 1_000_000_000
+_WAITED_IN_VAIN = {
+    BotState.WAITING_ROOM: EndReason.WAITING_ROOM_TIMEOUT,
+    BotState.WAITING_HOST: EndReason.WAITING_FOR_HOST_TIMEOUT,
+}
 _WAITING = {ScreenKind.WAITING_ROOM: BotState.WAITING_ROOM, ScreenKind.WAITING_HOST: BotState.WAITING_HOST}
 
 
@@ -51,8 +56,7 @@ class Course:
         self._opened_ns = started_ns
         self._answered_ns = started_ns
         self._shown_since_ns = started_ns
-        self._waiting_since_ns: int | None = None
-        self._waits_for_host = False
+        self._waiting_since_ns: dict[BotState, int] = {}
         self._recording_since_ns: int | None = None
         self._paused_since_ns: int | None = None
         self._paused_ns = 0
@@ -111,6 +115,8 @@ class Course:
                 self._disk_full_since_ns = (self._disk_full_since_ns or self._now_ns) if full else None
             case Terminated():
                 self._end(EndReason.TERMINATED, "The bot's process was asked to end.")
+            case Disowned():
+                self._end(EndReason.TERMINATED, "The control plane does not know this bot any more.")
             case _:
                 return
 
@@ -129,8 +135,7 @@ class Course:
     def _see_before_meeting(self, screen: Screen) -> None:
         kind = screen.kind
         if kind in _WAITING:
-            self._waits_for_host = kind is ScreenKind.WAITING_HOST
-            self._waiting_since_ns = self._waiting_since_ns or self._now_ns
+            self._waiting_since_ns.setdefault(_WAITING[kind], self._now_ns)
             self._enter(_WAITING[kind])
         elif not self._stands_for(PATIENCE_S.get(kind, 0.0)):
             return
@@ -141,7 +146,7 @@ class Course:
         elif kind is ScreenKind.NOT_FOUND:
             # Once more, in case the page was stale.
             self._retry("not_found", 1, EndReason.MEETING_NOT_FOUND, screen.evidence)
-        elif kind is ScreenKind.LEFT and self._waiting_since_ns is not None:
+        elif kind is ScreenKind.LEFT and self._waiting_since_ns:
             self._end(EndReason.BOT_NOT_ACCEPTED, "The page says that the bot left, though it never was let in.")
         elif kind in REFUSALS:
             self._end(REFUSALS[kind], screen.evidence)
@@ -216,7 +221,7 @@ class Course:
         if self._since(self._answered_ns) >= self._rules.freeze_s:
             self._frozen()
         elif self._disk_full_since_ns and self._since(self._disk_full_since_ns) >= self._rules.disk_full_s:
-            self._end(EndReason.INTERNAL_ERROR, "The disk is full: the tape cannot be written.")
+            self._end(EndReason.DISK_FULL, "The tape cannot be written.")
         elif self.in_meeting:
             self._check_meeting_clock()
         else:
@@ -230,13 +235,22 @@ class Course:
             self._retry("frozen", self._rules.lost_retries, EndReason.NETWORK_LOSS, detail)
 
     def _check_joining_clock(self) -> None:
-        if self._waiting_since_ns is not None and self._since(self._waiting_since_ns) >= self._timeouts.waiting_room_s:
-            host = self._waits_for_host
-            reason = EndReason.WAITING_FOR_HOST_TIMEOUT if host else EndReason.WAITING_ROOM_TIMEOUT
-            self._end(reason, f"Not let in within {self._timeouts.waiting_room_s:g} s.")
+        if waited_for := self._waited_too_long():
+            self._end(_WAITED_IN_VAIN[waited_for], f"Not let in within {self._timeouts.waiting_room_s:g} s.")
         elif self.state is BotState.JOINING and self._since(self._opened_ns) >= self._timeouts.join_s:
             detail = f"Neither lobby nor call within {self._timeouts.join_s:g} s; {self.screen.evidence}"
             self._retry("join", self._rules.join_retries, EndReason.CANNOT_JOIN_MEETING, detail)
+
+    def _waited_too_long(self) -> BotState | None:
+        """Host and waiting room each have a clock of their own: a late host leaves the bot all its time to be let in.
+
+        It runs on while the page shows something else. The caller names one length for both. Source: contract.md 2.1
+        """
+        clocks = self._waiting_since_ns
+        if not clocks:
+            return None
+        waiting = self.state if self.state in clocks else next(reversed(clocks))
+        return waiting if self._since(clocks[waiting]) >= self._timeouts.waiting_room_s else None
 
     def _check_meeting_clock(self) -> None:
         if self._recording_since_ns and self._since(self._recording_since_ns) >= self._timeouts.max_recording_s:

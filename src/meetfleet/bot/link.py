@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meetfleet.bot.backoff import Backoff
+from meetfleet.bot.disowning import Disowning
 from meetfleet.bot.http_connection import HttpConnection, LinkDown, Response
 from meetfleet.bot.spool import Spool
 from meetfleet.domain.clock import Clock
@@ -27,6 +28,7 @@ class Link:
 
     Args:
         on_command: Called once per order, in order; orders that were carried out before are not repeated.
+        on_disowned: Called once if the control plane does not know this bot any more.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Link:
         spool: Spool,
         clock: Clock,
         on_command: Callable[[Command], None],
+        on_disowned: Callable[[], None] = lambda: None,
     ) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         self._path = f"/bots/{bot_id}"
@@ -46,6 +49,8 @@ class Link:
         self._spool = spool
         self._clock = clock
         self._on_command = on_command
+        self._on_disowned: Callable[[], None] | None = on_disowned
+        self._disowning = Disowning()
         self._reports = HttpConnection(link_url, headers)
         self._orders = HttpConnection(link_url, headers)
         self._news = asyncio.Event()
@@ -148,7 +153,15 @@ class Link:
         except LinkDown as error:
             log.debug("%s %s: %s", method, path, error.message)
             return None
+        if self._disowning.answered(answer.status, self._clock.now_ns()):
+            self._disowned()
         if not answer.is_success:
             log.warning("%s %s was answered %d", method, path.partition("?")[0], answer.status)
             return None
         return answer
+
+    def _disowned(self) -> None:
+        tell, self._on_disowned = self._on_disowned, None
+        if tell:
+            log.error("The control plane does not know this bot any more.")
+            tell()

@@ -87,12 +87,28 @@ class Terminated:
 
 
 @dataclass(frozen=True, slots=True)
+class Disowned:
+    """The control plane does not know this bot any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
 
 Observation = (
-    PageOpened | Seen | PageLost | Refused | BrowserLost | Attendance | Heard | Ordered | Disk | Terminated | Tick
+    PageOpened
+    | Seen
+    | PageLost
+    | Refused
+    | BrowserLost
+    | Attendance
+    | Heard
+    | Ordered
+    | Disk
+    | Terminated
+    | Disowned
+    | Tick
 )
 
 # ---- decisions

@@ -14,7 +14,7 @@ from meetfleet.bot.camera import PictureSource
 from meetfleet.bot.course_rules import CourseRules
 from meetfleet.bot.drill import carry_out
 from meetfleet.bot.link import Link
-from meetfleet.bot.observations import Finish, Terminated
+from meetfleet.bot.observations import Disowned, Finish, Terminated
 from meetfleet.bot.probing import probe_in
 from meetfleet.bot.process_cost import CostMeter
 from meetfleet.bot.recorder import ProbeMaker
@@ -25,7 +25,7 @@ from meetfleet.browser.chromium import Chromium
 from meetfleet.domain.clock import Clock, SystemClock
 from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.lifecycle import BotState
-from meetfleet.domain.link import HEARTBEAT_S, BotSpec, EventType
+from meetfleet.domain.link import HEARTBEAT_S, BotSpec, Command, EventType
 from meetfleet.platforms.platform import PlatformAdapter
 from meetfleet.platforms.registry import adapter_for
 from meetfleet.tape.segment import SealedSegment
@@ -83,7 +83,12 @@ class BotProcess:
         self.spool = Spool(Path(spec.work_dir))
         self.shipper = Shipper(**access)
         self.link = Link(
-            **access, take=spec.take, spool=self.spool, clock=self._clock, on_command=lambda c: self.stay.order(c)
+            **access,
+            take=spec.take,
+            spool=self.spool,
+            clock=self._clock,
+            on_command=self._order,
+            on_disowned=self._disowned,
         )
         self._pictures = PictureSource(**access)
         self.stay = Stay(
@@ -102,6 +107,14 @@ class BotProcess:
         """The machine wants the process to end: leave politely, deliver what can be delivered in seconds."""
         self._terminated.set()
         self.stay.observe(Terminated())
+
+    def _order(self, command: Command) -> None:
+        self.stay.order(command)
+
+    def _disowned(self) -> None:
+        """Nobody waits for this bot: leave. The tape stays on the disk; there is nobody to deliver it to."""
+        self._terminated.set()
+        self.stay.observe(Disowned())
 
     async def run(self) -> ExitCode:
         """The whole life. Never raises for the meeting's or the link's sake."""

@@ -48,7 +48,7 @@ class VideoState:
 
 
 class Rendering:
-    """The `VideoMaker`, and the body of the render job.
+    """The `VideoMaker`, and the body of the render job (`attempt`).
 
     Args:
         scratch: Folder for tapes and videos under construction; safe to delete while nothing runs.
@@ -73,7 +73,13 @@ class Rendering:
         self._scratch = scratch / "video"
         self._mode = mode
         self._slots = asyncio.Semaphore(slots)
+        self._running = 0
         self._worker = list(worker)
+
+    @property
+    def running(self) -> int:
+        """How many videos are being rendered on this machine now."""
+        return self._running
 
     async def prepare(self, bot: BotRow, manifest: Manifest) -> Manifest:
         if not bot.recording_mode.has_video or manifest.duration_s <= 0:
@@ -109,7 +115,7 @@ class Rendering:
 
         Raises:
             MediaError: the tape gives no video, whatever is tried.
-            RunnerError: the renderer died; another try can succeed.
+            RunnerError: the renderer died, or says that another try can succeed.
         """
         async with self._database.transaction() as session:
             bot = await BotRepository(session).get(bot_id)
@@ -118,13 +124,27 @@ class Rendering:
             return None
         folder = self._folder(bot_id)
         async with self._slots:
+            self._running += 1
             try:
                 await self._note(bot_id, ArtifactStatus.RENDERING, 0.0)
                 await self._fetch(bot_id, folder)
                 await self._run(bot, folder)
                 return await self._keep(bot_id, folder)
             finally:
+                self._running -= 1
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def attempt(self, bot_id: UUID) -> None:
+        """The render job: what cannot succeed is not tried again.
+
+        Raises:
+            RunnerError: another try can succeed.
+        """
+        try:
+            await self.render(bot_id)
+        except MediaError as error:
+            log.warning("no_video", bot_id=str(bot_id), code=error.code, reason=error.message)
+            await self.give_up(bot_id)
 
     async def give_up(self, bot_id: UUID) -> None:
         """The last try failed: whoever waits for the video is told."""
@@ -161,7 +181,7 @@ class Rendering:
         noted_s = 0.0
         async for line in _lines(process):
             if "error" in line:
-                raise MediaError(line["error"]["message"], code=line["error"]["code"])
+                raise _fault(line["error"])
             if "done" in line:
                 return
             if time.monotonic() - noted_s >= PROGRESS_EVERY_S:
@@ -209,6 +229,12 @@ async def _lines(process: asyncio.subprocess.Process) -> AsyncGenerator[dict[str
         if not line:
             return
         yield json.loads(line)
+
+
+def _fault(told: dict[str, Any]) -> MediaError | RunnerError:
+    """What a renderer says of its failure: the tape's fault for good, or the machine's, which may pass."""
+    kind = RunnerError if told.get("retryable") else MediaError
+    return kind(str(told["message"]), code=str(told["code"]))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -72,6 +72,7 @@ class EndReason(StrEnum):
     BROWSER_CRASHED = "browser_crashed"
     RUNNER_LOST = "runner_lost"
     OUT_OF_MEMORY = "out_of_memory"
+    DISK_FULL = "disk_full"
     TERMINATED = "terminated"
     FORCE_KILLED = "force_killed"
     DISPATCH_TIMEOUT = "dispatch_timeout"
@@ -104,6 +105,7 @@ _CRASHES = frozenset(
         EndReason.BROWSER_CRASHED,
         EndReason.RUNNER_LOST,
         EndReason.OUT_OF_MEMORY,
+        EndReason.DISK_FULL,
         EndReason.TERMINATED,
         EndReason.FORCE_KILLED,
         EndReason.INTERNAL_ERROR,
@@ -280,6 +282,11 @@ _PROJECTIONS: dict[EndReason, Projection] = {
     EndReason.BROWSER_CRASHED: Projection("GENERAL_ERROR", "The bot's browser crashed.", v2_signal="meeting_error"),
     EndReason.RUNNER_LOST: Projection("UNKNOWN_ERROR", "The bot's process disappeared.", v2_signal="meeting_error"),
     EndReason.OUT_OF_MEMORY: Projection("OOM_KILLED", "The bot ran out of memory.", v2_signal="meeting_error"),
+    EndReason.DISK_FULL: Projection(
+        "INTERNAL_ERROR",
+        "The disk of the bot's machine was full: recording could not go on.",
+        v2_signal="meeting_error",
+    ),
     EndReason.TERMINATED: Projection("SIGTERM", "The bot's machine was shut down.", v2_signal="meeting_error"),
     EndReason.FORCE_KILLED: Projection("FORCE_KILLED", "The bot's process was killed.", v2_signal="meeting_error"),
     EndReason.DISPATCH_TIMEOUT: Projection(

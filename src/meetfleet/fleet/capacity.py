@@ -1,7 +1,7 @@
 """Whether one more bot fits on a machine, judged by what the running ones cost and not by their number."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meetfleet.domain.link import RecordingMode
 
@@ -47,6 +47,11 @@ class Capacity:
     memory_bytes: float
     free_memory_bytes: float
 
+    def beside_renderers(self, count: int) -> "Capacity":
+        """What is left for bots while so many videos are rendered. `free_memory_bytes` has felt them already."""
+        cores = max(0.0, self.cores - count * RENDERER.cores)
+        return replace(self, cores=cores, memory_bytes=max(0.0, self.memory_bytes - count * RENDERER.memory_bytes))
+
 
 EXPECTED = {
     RecordingMode.AUDIO_ONLY: Cost(0.10, 260 * _MB),
@@ -54,6 +59,11 @@ EXPECTED = {
     RecordingMode.GALLERY_VIEW: Cost(0.16, 300 * _MB),
 }
 """What a bot costs in a six-person meeting until it tells. Measured, see docs/operating.md."""
+
+
+RENDERER = Cost(0.5, 350 * _MB)
+"""What a video renderer takes from bots. It uses a core and more, but at the lowest priority: bots get the processor when
+they want it. Half a core is what they are assumed to lose to shared caches and execution units."""
 
 
 def refusal(capacity: Capacity, running: Sequence[Running], mode: RecordingMode) -> str | None:

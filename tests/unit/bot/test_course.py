@@ -14,6 +14,7 @@ from meetfleet.bot.observations import (
     BrowserLost,
     Decision,
     Disk,
+    Disowned,
     Enter,
     Finish,
     Heard,
@@ -205,6 +206,23 @@ def test_the_waiting_room_timer_does_not_start_anew_when_the_screen_flickers() -
     assert stay.reason is EndReason.WAITING_ROOM_TIMEOUT
 
 
+def test_a_host_who_comes_late_leaves_the_bot_all_its_time_in_the_waiting_room() -> None:
+    stay = Stay()
+    stay.see(ScreenKind.WAITING_HOST, 90)
+    stay.see(ScreenKind.WAITING_ROOM, 90)
+    assert stay.reason is None
+    stay.see(ScreenKind.WAITING_ROOM, 15)
+    assert stay.reason is EndReason.WAITING_ROOM_TIMEOUT
+
+
+def test_a_host_who_goes_away_again_gets_no_further_time() -> None:
+    stay = Stay()
+    stay.see(ScreenKind.WAITING_HOST, 60)
+    stay.see(ScreenKind.WAITING_ROOM, 30)
+    stay.see(ScreenKind.WAITING_HOST, 15)
+    assert stay.reason is EndReason.WAITING_FOR_HOST_TIMEOUT
+
+
 def test_a_block_is_tried_anew_three_times_with_growing_pauses() -> None:
     stay = Stay()
     for _ in range(3):
@@ -371,12 +389,16 @@ def test_a_full_disk_is_waited_for_a_while() -> None:
     assert stay.reason is None
     stay.take(Disk(full=True))
     stay.in_call(31, sound=True)
-    assert stay.reason is EndReason.INTERNAL_ERROR
+    assert stay.reason is EndReason.DISK_FULL
 
 
 @pytest.mark.parametrize(
     ("observation", "reason"),
-    [(BrowserLost("killed"), EndReason.BROWSER_CRASHED), (Terminated(), EndReason.TERMINATED)],
+    [
+        (BrowserLost("killed"), EndReason.BROWSER_CRASHED),
+        (Terminated(), EndReason.TERMINATED),
+        (Disowned(), EndReason.TERMINATED),
+    ],
 )
 def test_an_end_from_outside(observation: Observation, reason: EndReason) -> None:
     stay = Stay()

@@ -39,6 +39,15 @@ def test_memory_is_counted_and_what_others_use_of_it_too():
     assert "100 MB of memory left" in (refusal(crowded, [steady(0.1)], VIDEO) or "")
 
 
+def test_running_video_renderers_take_room_from_bots():
+    room = Capacity(cores=2, memory_bytes=16 * GB, free_memory_bytes=16 * GB)
+    bots = [steady(0.15)] * 8
+    assert refusal(room, bots, VIDEO) is None
+    assert refusal(room.beside_renderers(1), bots, VIDEO) is None
+    assert "of 1.0 processor cores" in (refusal(room.beside_renderers(2), bots, VIDEO) or "")
+    assert refusal(room.beside_renderers(9), [], VIDEO) is None  # a first bot always fits
+
+
 def test_bots_start_in_small_groups():
     room = Capacity(cores=2, memory_bytes=16 * GB, free_memory_bytes=16 * GB)
     assert refusal(room, [joining()], VIDEO) is None
