@@ -62,8 +62,8 @@ EXPECTED = {
 
 
 RENDERER = Cost(0.5, 350 * _MB)
-"""What a video renderer takes from bots. It uses a core and more, but at the lowest priority: bots get the processor when
-they want it. Half a core is what they are assumed to lose to shared caches and execution units."""
+"""What a video renderer takes from bots. It uses a core and more, but at the lowest priority: bots get the processor
+when they want it. Half a core is what they are assumed to lose to shared caches and execution units."""
 
 
 def refusal(capacity: Capacity, running: Sequence[Running], mode: RecordingMode) -> str | None:
