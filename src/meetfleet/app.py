@@ -41,6 +41,7 @@ from meetfleet.control.rejoin import NeverRejoin
 from meetfleet.control.rendering import Rendering
 from meetfleet.control.spawning import Spawner
 from meetfleet.control.speech_source import SpeechSource
+from meetfleet.control.storage_configs import StorageConfigs
 from meetfleet.control.supervision import Supervisor
 from meetfleet.control.teams import FirstStart
 from meetfleet.control.transcribing import Transcriber
@@ -215,7 +216,7 @@ class App(Foundation):
         api.include_router(v2_router(self._v2_services()))
         api.mount(ADMIN_PREFIX, admin_app(self._admin_services()))
         recordings = RecordingSource(self.objects, self.rendering, self.clock)
-        api.include_router(files_router(recordings, self.objects, self.signer))
+        api.include_router(files_router(recordings, self.objects, self.signer, self.objects))
         return api
 
     def _v2_services(self) -> V2Services:
@@ -228,6 +229,7 @@ class App(Foundation):
             redelivery=Redelivery(self.database, self.notices),
             zoom_credentials=self.zoom_credentials,
             transcriptions=self.transcriptions,
+            storage_configs=StorageConfigs(self.database, self.secrets, self.guard, self.clock),
             meet=self._accounts(Platform.GOOGLE_MEET),
             teams=self._accounts(Platform.TEAMS),
             link=self.signer.sign,

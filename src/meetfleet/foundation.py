@@ -14,6 +14,7 @@ from meetfleet.control.keys import Keys
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.retention import Retention
 from meetfleet.control.schedules import Schedules
+from meetfleet.control.stores import Stores
 from meetfleet.control.teams import FirstStart, Teams
 from meetfleet.control.tokens import Tokens
 from meetfleet.control.transcriptions import Transcriptions
@@ -52,11 +53,12 @@ class Foundation:
         self.postgres = None if settings.database_url else EmbeddedPostgres(settings.postgres_dir)
         self.database = Database(settings.database_url or self._embedded.url())
         self.secrets = SecretBox.of(settings.secret_key, settings.secrets_dir)
-        self.objects = open_objects(settings.storage_url, settings.objects_dir)
         self.job_app = job_app(self.database.url)
         self.queue = ProcrastinateQueue(self.job_app)
         self.signer = UrlSigner(self.secrets.derive("links to files"), settings.base_url)
         self.guard = AddressGuard(allow_private=settings.allow_private_webhooks)
+        own = open_objects(settings.storage_url, settings.objects_dir)
+        self.objects = Stores(own, self.database, self.secrets, self.guard, self.clock)
         self.http = GuardedHttp(self.guard)
         self.endpoints = Endpoints(self.database, self.secrets, self.guard, self.clock)
         self.bell = Bell()

@@ -46,6 +46,10 @@ OPERATIONS = {
     "listTeamsLogins",
     "getMeetLoginUtilization",
     "getTeamsLoginUtilization",
+    "getStorageConfig",
+    "setStorageConfig",
+    "deleteStorageConfig",
+    "testStorageConfig",
 }
 # Fields that newer sources require in objects which the specification closes. Source: contract.md C18.
 ADDED_FIELDS = {"callback_config", "meet_login_credential_id", "max_recording_duration"}

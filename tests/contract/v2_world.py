@@ -28,6 +28,8 @@ from meetfleet.control.rate_limit import RateLimiter
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.schedules import Schedules
 from meetfleet.control.spawning import Spawner
+from meetfleet.control.storage_configs import StorageConfigs
+from meetfleet.control.stores import Stores
 from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.workspaces import Workspaces
 from meetfleet.control.zoom_api import ZoomApi
@@ -99,16 +101,19 @@ class V2World:
         self.queue = RememberingQueue()
         self.box = SecretBox("k" * 40)
         self.objects = MemoryObjects()
+        guard = AddressGuard(allow_private=True)
+        self.stores = Stores(self.objects, database, self.box, guard, self.clock)
+        self.storage_configs = StorageConfigs(database, self.box, guard, self.clock)
         self.notices = WebhookNotices(Bell(), self.clock)
         self.lifecycle = Lifecycle(self.notices)
-        self.bots = Bots(database, self.lifecycle, self.queue, self.objects, self.clock)
+        self.bots = Bots(database, self.lifecycle, self.queue, self.stores, self.clock)
         self.admission = Admission(self.clock)
         self.schedules = Schedules(database, self.lifecycle, self.bots, self.admission, self.clock)
         self.spawner = Spawner(
             database, self.lifecycle, self.queue, self.admission, Wakeups(database.url), self.clock, grace_s=1800
         )
         self.keys = Keys(database, self.clock)
-        self.http = GuardedHttp(AddressGuard(allow_private=True))
+        self.http = GuardedHttp(guard)
         self.zoom = ZoomApi(self.http, self.clock, oauth_url=zoom_url, api_url=zoom_url)
         self.signer = UrlSigner(self.box.derive("links"), BASE_URL)
         self.app = self._app()
@@ -189,7 +194,7 @@ class V2World:
             }
             for name, content in files.items():
                 key = artifact_key(str(bot_id), name)
-                await self.objects.put(key, content)
+                await self.stores.put(key, content)
                 kind = "screenshot" if name.startswith("screenshots/") else "file"
                 row = ArtifactRow(bot_id=bot_id, name=name, kind=kind, status=ArtifactStatus.READY, object_key=key)
                 await RecordingRepository(session, bot_id).save_artifact(row)
@@ -209,6 +214,7 @@ class V2World:
             schedules=self.schedules,
             recordings=Recordings(self.database),
             redelivery=Redelivery(self.database, self.notices),
+            storage_configs=self.storage_configs,
             meet=self._accounts(Platform.GOOGLE_MEET),
             teams=self._accounts(Platform.TEAMS),
             zoom_credentials=ZoomCredentials(self.database, self.box, self.zoom, self.clock),
@@ -219,7 +225,7 @@ class V2World:
         )
         app.include_router(docs_router())
         app.include_router(v2_router(services))
-        app.include_router(files_router(StoredArtifacts(self.objects), self.objects, self.signer))
+        app.include_router(files_router(StoredArtifacts(self.stores), self.stores, self.signer, self.stores))
         app.add_middleware(Edge)
         return app
 

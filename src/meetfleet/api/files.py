@@ -6,33 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import format_datetime
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from meetfleet.api.errors import envelope
 from meetfleet.api.ranges import ByteRange, RangeUnsatisfiable, lists_etag, parse_range
 from meetfleet.domain.errors import MediaError
+from meetfleet.storage.content_types import content_type_of
 from meetfleet.storage.objects import ObjectInfo, ObjectStore, artifact_key
 from meetfleet.storage.presign import UrlSigner
 
 log = structlog.get_logger()
 
-CONTENT_TYPES = {
-    ".flac": "audio/flac",
-    ".ogg": "audio/ogg",
-    ".wav": "audio/wav",
-    ".mp4": "video/mp4",
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".vtt": "text/vtt; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-}
+DIRECT_LINK_S = 3600
+"""How long a link into somebody else's bucket is good; ours, which leads to it, gives a fresh one each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +53,14 @@ class ArtifactSource(Protocol):
         ...
 
 
+class DirectLinks(Protocol):
+    """Who can say where clients fetch an object themselves."""
+
+    async def signed_url(self, key: str, method: Literal["GET", "HEAD"], ttl_s: int) -> str | None:
+        """None if it has to pass through us."""
+        ...
+
+
 class StoredArtifacts:
     """The plain source: what lies in object storage."""
 
@@ -72,13 +71,14 @@ class StoredArtifacts:
         return StoredArtifact(await self._objects.head(artifact_key(bot_id, name)))
 
 
-def content_type_of(name: str) -> str:
-    """By the ending of the name."""
-    return CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
+def files_router(
+    source: ArtifactSource, objects: ObjectStore, signer: UrlSigner, links: DirectLinks | None = None
+) -> APIRouter:
+    """The route that answers what `UrlSigner.sign` wrote.
 
-
-def files_router(source: ArtifactSource, objects: ObjectStore, signer: UrlSigner) -> APIRouter:
-    """The route that answers what `UrlSigner.sign` wrote."""
+    Args:
+        links: Where finished files lie that clients fetch themselves; None if all pass through us.
+    """
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/files/{bot_id}/{name:path}", methods=["GET", "HEAD"])
@@ -94,7 +94,8 @@ def files_router(source: ArtifactSource, objects: ObjectStore, signer: UrlSigner
         artifact = await source.open(bot_id, name)
         headers = _headers(name, download=download not in (None, "", "0", "false"))
         if isinstance(artifact, StoredArtifact):
-            return _stored(request, artifact.info, objects, headers)
+            elsewhere = await _elsewhere(request, artifact.info, links)
+            return elsewhere or _stored(request, artifact.info, objects, headers)
         try:
             return await _growing(request, artifact, headers)
         except MediaError as error:
@@ -102,9 +103,16 @@ def files_router(source: ArtifactSource, objects: ObjectStore, signer: UrlSigner
             moved = await source.open(bot_id, name) if error.code == "file_moved" else None
             if not isinstance(moved, StoredArtifact):
                 raise
-            return _stored(request, moved.info, objects, headers)
+            return await _elsewhere(request, moved.info, links) or _stored(request, moved.info, objects, headers)
 
     return router
+
+
+async def _elsewhere(request: Request, info: ObjectInfo, links: DirectLinks | None) -> Response | None:
+    """A customer's recording goes from the customer's bucket to the client, and not through us."""
+    method = "HEAD" if request.method == "HEAD" else "GET"
+    url = await links.signed_url(info.key, method, DIRECT_LINK_S) if links else None
+    return RedirectResponse(url, 307, headers={"cache-control": "no-store"}) if url else None
 
 
 def _headers(name: str, *, download: bool) -> dict[str, str]:

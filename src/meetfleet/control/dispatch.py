@@ -26,6 +26,7 @@ from meetfleet.fleet.launcher import Launcher, RunnerHandle
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
 from meetfleet.store.repositories.bots import BotRepository
+from meetfleet.store.repositories.storage_configs import StorageConfigRepository
 from meetfleet.store.repositories.teams import TeamRepository
 from meetfleet.store.tables import BotRow
 from meetfleet.store.times import utc
@@ -176,6 +177,9 @@ class Dispatcher:
 
     async def _claim(self, session: AsyncSession, bot: BotRow, ground: Ground | None) -> BotSpec:
         token = secrets.token_urlsafe(32)
+        if bot.take == 0:
+            chosen = await StorageConfigRepository(session).present(bot.team_id)
+            bot.storage_config_id = chosen.id if chosen is not None and chosen.enabled else None
         bot.take += 1
         bot.waiting_for = None
         bot.runner = None

@@ -1,9 +1,12 @@
 """Object storage through obstore: a local folder, or any S3."""
 
+import re
 from collections.abc import AsyncIterator, Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import obstore
@@ -14,8 +17,48 @@ from obstore.store import ObjectStore as Backend
 from meetfleet.domain.errors import InvalidRequest, ProviderError
 from meetfleet.storage.objects import ObjectInfo, ObjectNotFound, checked_key
 
+if TYPE_CHECKING:
+    from obstore import Attributes
+    from obstore.store import S3Credential
+
 READ_PIECE_BYTES = 256 * 1024
 _S3_OPTIONS = frozenset({"endpoint", "region", "access_key_id", "secret_access_key", "session_token"})
+
+
+_BUCKET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
+def checked_bucket(name: str) -> str:
+    """The name itself, if it cannot change which host or path it is put into. Raises ValueError."""
+    if not _BUCKET.match(name) or ".." in name:
+        raise ValueError("must be a bucket name: letters, digits, dots, hyphens and underscores")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """Where buckets are.
+
+    Attributes:
+        endpoint: Without the bucket.
+        force_path_style: The bucket stands in the path, not in the host name.
+    """
+
+    endpoint: str
+    region: str
+    force_path_style: bool
+
+    def endpoint_of(self, bucket: str) -> str:
+        """As obstore wants it: with the bucket in the host name unless that stands in the path."""
+        parts = urlsplit(self.endpoint)
+        host = parts.netloc if self.force_path_style else f"{bucket}.{parts.netloc}"
+        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Keys:
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
 
 class ObstoreObjects:
@@ -56,14 +99,52 @@ class ObstoreObjects:
             )
         )
 
+    @classmethod
+    def in_bucket(cls, bucket: str, place: S3Place, keys: S3Keys) -> Self:
+        """Objects in somebody else's bucket, with nothing of our own environment: no variable names a key, no token
+        of ours is sent along. Gives up after some seconds rather than minutes.
+        """
+        credential: S3Credential = {
+            "access_key_id": keys.access_key_id,
+            "secret_access_key": keys.secret_access_key,
+            "expires_at": None,
+        }
+        return cls(
+            S3Store(
+                bucket,
+                config={"endpoint": place.endpoint_of(bucket), "region": place.region},
+                virtual_hosted_style_request=not place.force_path_style,
+                client_options={
+                    "allow_http": place.endpoint.startswith("http://"),
+                    "connect_timeout": "5s",
+                    "timeout": "60s",
+                },
+                retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+                credential_provider=lambda: credential,
+            )
+        )
+
     async def put(self, key: str, content: bytes | Path | AsyncIterator[bytes]) -> ObjectInfo:
+        await self.write(key, content)
+        return await self.head(key)
+
+    async def write(
+        self, key: str, content: bytes | Path | AsyncIterator[bytes], *, content_type: str | None = None
+    ) -> None:
+        """As `put`, for keys that may write and not read."""
+        attributes: Attributes | None = None if content_type is None else {"Content-Type": content_type}
         try:
             with _translated(key):
-                await obstore.put_async(self._backend, checked_key(key), content)
+                await obstore.put_async(self._backend, checked_key(key), content, attributes=attributes)
         except ObjectNotFound as error:
             text = f"'{key}' could not be stored: its source file or the bucket is missing."
             raise ProviderError(text, code="source_missing") from error
-        return await self.head(key)
+
+    async def signed_url(self, key: str, method: Literal["GET", "HEAD"], ttl_s: int) -> str:
+        """A link that leads to the object itself, past us. Only in a bucket."""
+        assert isinstance(self._backend, S3Store)
+        with _translated(key):
+            return await obstore.sign_async(self._backend, method, checked_key(key), timedelta(seconds=ttl_s))
 
     async def get(self, key: str) -> bytes:
         with _translated(key):

@@ -30,6 +30,7 @@ from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.domain.link import BotSpec, EventType
 from meetfleet.domain.meeting_url import Platform, parse_meeting_url
 from meetfleet.fleet.capacity import Capacity
+from meetfleet.storage.objects import ObjectStore
 from meetfleet.store.database import Database
 from meetfleet.store.repositories.bots import BotRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
@@ -60,13 +61,13 @@ class ControlPlane:
         team: The team that `new_bot` works for.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, *, objects: ObjectStore | None = None) -> None:
         self.database = database
         self.folder = folder
         self.clock = ManualClock()
         self.queue = RememberingQueue()
         self.notices = RememberingNotices()
-        self.objects = MemoryObjects()
+        self.objects = objects or MemoryObjects()
         self.assembler = RecordingAssembler()
         self.launcher = StubLauncher(folder)
         self.room = ROOMY

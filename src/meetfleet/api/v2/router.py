@@ -16,6 +16,7 @@ from meetfleet.api.v2.lookup import add_lookup_routes
 from meetfleet.api.v2.route import gated
 from meetfleet.api.v2.schedules import add_schedule_routes
 from meetfleet.api.v2.services import V2Services
+from meetfleet.api.v2.storage_config import add_storage_config_routes
 from meetfleet.api.v2.workspaces import add_meet_workspace_routes, add_teams_workspace_routes
 from meetfleet.api.v2.zoom_credentials import add_zoom_credential_routes
 
@@ -30,6 +31,7 @@ _RESOURCES = (
     ("Meet logins", add_meet_login_routes),
     ("Teams workspaces", add_teams_workspace_routes),
     ("Teams logins", add_teams_login_routes),
+    ("Storage", add_storage_config_routes),
 )
 
 

@@ -8,6 +8,7 @@ from meetfleet.control.logins import Logins
 from meetfleet.control.orders import Orders
 from meetfleet.control.recordings import Recordings
 from meetfleet.control.schedules import Schedules
+from meetfleet.control.storage_configs import StorageConfigs
 from meetfleet.control.transcriptions import Transcriptions
 from meetfleet.control.workspaces import Workspaces
 from meetfleet.control.zoom_credentials import ZoomCredentials
@@ -40,6 +41,7 @@ class V2Services:
     redelivery: Redelivery
     zoom_credentials: ZoomCredentials
     transcriptions: Transcriptions
+    storage_configs: StorageConfigs
     meet: Accounts
     teams: Accounts
     link: Link

@@ -58,6 +58,12 @@ ERRORS = (
     ),
     WireError(404, "FST_ERR_WORKSPACE_NOT_FOUND_BY_ID", "likewise for workspaces", "workspace_not_found"),
     WireError(404, "FST_ERR_LOGIN_NOT_FOUND_BY_ID", "likewise for logins", "login_not_found"),
+    WireError(
+        404,
+        "FST_ERR_STORAGE_CONFIG_NOT_FOUND",
+        "no storage of the team's own was ever configured",
+        "storage_config_not_found",
+    ),
     WireError(404, "FST_ERR_NOT_FOUND", "no such route, file or setting"),
     WireError(405, "FST_ERR_METHOD_NOT_ALLOWED", "the route has no such method"),
     WireError(

@@ -7,6 +7,7 @@ from meetfleet.store.tables.logins import LoginRow, WorkspaceRow
 from meetfleet.store.tables.notices import AttemptRow, EndpointRow, MessageRow, MessageStatus, OwnerNoticeRow
 from meetfleet.store.tables.rate_windows import RateWindowRow
 from meetfleet.store.tables.recordings import ArtifactRow, ArtifactStatus, ChatMessageRow, ParticipantRow, SegmentRow
+from meetfleet.store.tables.storage_configs import StorageConfigRow
 from meetfleet.store.tables.teams import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.tables.tokens import EntryKind, TokenAccountRow, TokenEntryRow
 from meetfleet.store.tables.transcriptions import TranscriptionRow, TranscriptionStatus
@@ -36,6 +37,7 @@ __all__ = [
     "Permissions",
     "RateWindowRow",
     "SegmentRow",
+    "StorageConfigRow",
     "TeamRow",
     "TokenAccountRow",
     "TokenEntryRow",

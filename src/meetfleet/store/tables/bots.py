@@ -31,6 +31,7 @@ class BotRow(Base):
         transcribed_s, byok_transcribed_s: Sound that was made into delivered transcripts, all runs together: on the
             server's own engines and accounts, and on accounts of the caller.
         login_id: The login it signs in with, taken as long as the bot is live.
+        storage_config_id: Where its recording lies, chosen at its first start; None for the server's own storage.
         take: Counts the processes that were started for it; 0 while queued.
         waiting_for: Why a queued bot has not been started, in words.
         lease_owner: The runner that serves it; `lease_expires_at` moves with every heartbeat.
@@ -100,6 +101,7 @@ class BotRow(Base):
     byok_transcribed_s: Mapped[float] = mapped_column(default=0.0)
 
     login_id: Mapped[UUID | None] = mapped_column(ForeignKey("logins.id"))
+    storage_config_id: Mapped[UUID | None] = mapped_column(ForeignKey("storage_configs.id"))
     take: Mapped[int] = mapped_column(Integer, default=0)
     waiting_for: Mapped[str | None]
     lease_owner: Mapped[str | None]
