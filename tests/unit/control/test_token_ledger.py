@@ -5,6 +5,7 @@ import contextlib
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,12 +24,14 @@ from meetfleet.testing.control_plane import ControlPlane
 ENDS = [EndReason.NO_ATTENDEES, EndReason.OUT_OF_MEMORY, EndReason.STOPPED_BEFORE_RECORD]
 AMOUNTS = st.decimals(min_value="0.0001", max_value="3", places=4)
 
-# Each burst is done all at once: so many tries to create a bot, so many bots ended, so many grants.
+# Each burst is done all at once: so many tries to create a bot, so many bots ended, so many grants, so many seconds of
+# earlier recordings transcribed.
 BURSTS = st.lists(
     st.tuples(
         st.integers(0, 4),
         st.lists(st.tuples(st.sampled_from(ENDS), st.integers(0, 9000)), max_size=3),
         st.lists(AMOUNTS, max_size=2),
+        st.lists(st.integers(0, 5000), max_size=2),
     ),
     min_size=1,
     max_size=6,
@@ -42,6 +45,7 @@ class Ledger:
         self.plane = plane
         self.tokens = Tokens(plane.database, plane.clock)
         self.under_way: list[BotRow] = []
+        self.over: list[UUID] = []
         self.expected = Decimal(0)
 
     async def create(self) -> None:
@@ -58,7 +62,20 @@ class Ledger:
                     session, row, state, at=row.created_at, cause="link", reason=None if row.end_reason else reason
                 )
                 row.end_reason = reason
-        self.expected -= sum((line.amount for line in lines_of(reason, Stay(recorded_s=seconds))), Decimal(0))
+            self.expected -= _cost(row)
+        self.over.append(bot.id)
+
+    async def transcribe(self, bot_id: UUID, seconds: int) -> None:
+        """A finished recording, once more."""
+        async with self.plane.database.transaction() as session:
+            row = await BotRepository(session).get(bot_id, lock=True)
+            assert row is not None
+            assert row.end_reason is not None
+            before = _cost(row)
+            row.transcribed_s += seconds
+            for state in (BotState.TRANSCRIBING, BotState.FAILED):
+                await self.plane.lifecycle.advance(session, row, state, at=row.created_at, cause="transcribe")
+            self.expected -= _cost(row) - before
 
     async def grant(self, amount: Decimal) -> None:
         await self.tokens.grant(self.plane.team, amount, "for the test")
@@ -76,10 +93,16 @@ class Ledger:
         assert available + reserved == self.expected
 
 
+def _cost(row: BotRow) -> Decimal:
+    assert row.end_reason is not None
+    stay = Stay(recorded_s=row.duration_s or 0.0, transcribed_s=row.transcribed_s)
+    return sum((line.amount for line in lines_of(row.end_reason, stay)), Decimal(0))
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BURSTS)
 def test_the_books_balance_after_any_burst(
-    database_url: str, bursts: list[tuple[int, list[tuple[EndReason, int]], list[Decimal]]]
+    database_url: str, bursts: list[tuple[int, list[tuple[EndReason, int]], list[Decimal], list[int]]]
 ):
     async def run(folder: Path) -> None:
         database = Database(database_url, pool_size=5)
@@ -87,18 +110,20 @@ def test_the_books_balance_after_any_burst(
             plane = ControlPlane(database, folder)
             plane.team = await plane.new_team(plan="enterprise")
             ledger = Ledger(plane)
-            for tries, ends, grants in bursts:
+            for tries, ends, grants, again in bursts:
                 before = (await ledger.tokens.balance(plane.team)).available
                 had = len(ledger.under_way)
                 ended = [ledger.under_way.pop() for _ in ends[: len(ledger.under_way)]]
+                transcribed = list(zip(ledger.over, again, strict=False))
                 await asyncio.gather(
+                    *(ledger.transcribe(*run) for run in transcribed),
                     *(ledger.grant(amount) for amount in grants),
                     *(ledger.end(bot, *end) for bot, end in zip(ended, ends, strict=False)),
                     *(ledger.create() for _ in range(tries)),
                 )
                 await ledger.check()
                 created = len(ledger.under_way) - (had - len(ended))
-                if not grants and not ended:
+                if not grants and not ended and not transcribed:
                     # Alone, tries succeed exactly as far as the tokens reach: never into the red.
                     assert created == min(tries, max(0, int(before // RESERVATION)))
         finally:

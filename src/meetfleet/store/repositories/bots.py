@@ -161,7 +161,9 @@ class BotRepository:
 
     async def count_live(self, team_id: UUID) -> int:
         """A team's bots that have processes, those of the sandbox not counted."""
-        live = (BotRow.team_id == team_id, BotRow.state.in_(LIVE), BotRow.is_sandbox.is_(False))
+        # The words of the index of unfinished bots: without them all that a team ever had is looked through.
+        unfinished = text("bots.state NOT IN ('completed', 'failed', 'cancelled')")
+        live = (BotRow.team_id == team_id, BotRow.state.in_(LIVE), BotRow.is_sandbox.is_(False), unfinished)
         query = select(func.count()).where(*live)
         return await self._session.scalar(query) or 0
 
