@@ -85,11 +85,11 @@ async def test_granted_tokens_are_there_and_explained(admin: AdminWorld) -> None
     team = await made(admin)
     path = f"/teams/{team['id']}/grants"
     first = await admin.data("POST", path, key=admin.admin_key, json={"amount": 2, "reason": "November"})
-    assert first == {"available": 2.0, "reserved": 0.0, "standing": "low"}
+    assert first == {"available": 2.0, "reserved": 0.0, "owed": 0.0, "standing": "low"}
     await admin.data("POST", path, key=admin.admin_key, json={"amount": 10.5, "reason": "more"})
     bot_id = await bot_of(admin, team["id"])
     shown = await admin.data("GET", f"/teams/{team['id']}", key=admin.admin_key)
-    assert shown["tokens"] == {"available": 12.0, "reserved": 0.5, "standing": "ok"}
+    assert shown["tokens"] == {"available": 12.0, "reserved": 0.5, "owed": 0.0, "standing": "ok"}
 
     usage = await admin.data("GET", f"/usage?team_id={team['id']}", key=admin.admin_key)
     found = [(e["kind"], e["amount"], e["bot_id"], e["reason"]) for e in usage]

@@ -57,7 +57,9 @@ def show(team: _TEAM) -> None:
     console = Console()
     console.print(f"[bold]{row.name}[/] {row.id}")
     console.print(table)
-    console.print(f"Tokens: {balance.available} available ({balance.standing}), {balance.reserved} reserved.")
+    console.print(
+        f"Tokens: {balance.available} available ({balance.standing}), {balance.reserved} reserved, {balance.owed} owed."
+    )
 
 
 @app.command()

@@ -69,7 +69,9 @@ def _print(found: Found, start: datetime) -> None:
     console.print(table)
     for kind, total in sorted(totals.items()):
         console.print(f"{kind}: {total.amount:+} in {total.entries} entries", markup=False, highlight=False)
-    console.print(f"Available now: {balance.available} ({balance.standing}); reserved: {balance.reserved}")
+    console.print(
+        f"Available now: {balance.available} ({balance.standing}); reserved: {balance.reserved}; owed: {balance.owed}"
+    )
 
 
 def _explained(entry: TokenEntryRow) -> str:
@@ -90,6 +92,7 @@ def _told(found: Found, start: datetime) -> dict[str, object]:
         "since": start.isoformat(),
         "available": str(balance.available),
         "reserved": str(balance.reserved),
+        "owed": str(balance.owed),
         "standing": balance.standing,
         "totals": {kind: str(total.amount) for kind, total in sorted(totals.items())},
         "entries": [

@@ -61,7 +61,7 @@ class InsufficientTokens(PaymentRequired, Refusal):
     end_reason = EndReason.INSUFFICIENT_TOKENS
 
     def __init__(self, available: Decimal) -> None:
-        message = f"Insufficient tokens. Available: {_plain(max(available, Decimal(0)))}, Required: {RESERVATION}"
+        message = f"Insufficient tokens. Available: {_plain(available)}, Required: {RESERVATION}"
         super().__init__(message, code="insufficient_tokens")
 
 

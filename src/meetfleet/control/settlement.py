@@ -102,10 +102,9 @@ def _entry(
 
 
 async def _post(tokens: TokenRepository, bot: BotRow, entries: Sequence[TokenEntryRow], at: datetime) -> None:
-    available = await tokens.post(bot.team_id, entries, at)
-    was, now = standing_of(available - sum((e.amount for e in entries), Decimal(0))), standing_of(available)
+    was, now = map(standing_of, await tokens.post(bot.team_id, entries, at))
     if now is not was and now is not Standing.OK:
-        log.warning("tokens_low", team_id=str(bot.team_id), available=str(available), standing=now.value)
+        log.warning("tokens_low", team_id=str(bot.team_id), standing=now.value)
 
 
 def _costs(entries: Iterable[TokenEntryRow]) -> dict[str, float] | None:

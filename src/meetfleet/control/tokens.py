@@ -35,12 +35,14 @@ class Balance:
     """What a team has.
 
     Attributes:
-        available: What further bots can be run with; below zero when bots under way needed more than there was.
+        available: What further bots can be run with; never below zero.
         reserved: What is set aside for bots under way.
+        owed: What bots needed beyond what there was; the next tokens go there first.
     """
 
     available: Decimal
     reserved: Decimal
+    owed: Decimal
 
     @property
     def standing(self) -> Standing:
@@ -90,7 +92,7 @@ class Tokens:
         wanted = [team.id for team in teams]
         async with self._database.transaction() as session:
             found = {row.team_id: _balance(row) for row in await TokenRepository(session).accounts(wanted)}
-        return {team_id: found.get(team_id, Balance(Decimal(0), Decimal(0))) for team_id in wanted}
+        return {team_id: found.get(team_id, Balance(Decimal(0), Decimal(0), Decimal(0))) for team_id in wanted}
 
     async def entries(self, team: TeamRow, since: datetime) -> Sequence[TokenEntryRow]:
         """Everything that changed what a team has, oldest first."""
@@ -112,4 +114,4 @@ class Tokens:
 
 
 def _balance(account: TokenAccountRow) -> Balance:
-    return Balance(account.available, account.reserved)
+    return Balance(account.available, account.reserved, account.owed)

@@ -145,7 +145,7 @@ async def test_a_meeting_longer_than_the_tokens_is_recorded_and_leaves_a_debt(pl
     await record(plane, bot.id, 5 * 3600)
     await plane.finaliser.finalise(bot.id)
     balance = await tokens.balance(team)
-    assert (balance.available, balance.reserved, balance.standing) == (-1, 0, Standing.EMPTY)
+    assert (balance.available, balance.reserved, balance.owed, balance.standing) == (0, 0, 1, Standing.EMPTY)
 
 
 async def test_a_team_that_is_not_billed_sees_what_it_would_have_cost(plane: ControlPlane):

@@ -65,8 +65,9 @@ class PlanBody(Closed):
 
 
 class BalanceBody(Closed):
-    available: Annotated[float, Field(description="What further bots can be run with; may be below zero.")]
+    available: Annotated[float, Field(description="What further bots can be run with.")]
     reserved: Annotated[float, Field(description="Set aside for bots under way.")]
+    owed: Annotated[float, Field(description="Used beyond what there was; the next tokens go there first.")]
     standing: Annotated[Standing, Field(description="Whether tokens run low.")]
 
 
@@ -175,8 +176,12 @@ def _limits_body(limits: Limits) -> LimitsBody:
 
 
 def _balance_body(balance: Balance) -> BalanceBody:
-    available, reserved = float(balance.available), float(balance.reserved)
-    return BalanceBody(available=available, reserved=reserved, standing=balance.standing)
+    return BalanceBody(
+        available=float(balance.available),
+        reserved=float(balance.reserved),
+        owed=float(balance.owed),
+        standing=balance.standing,
+    )
 
 
 def _entry_body(entry: TokenEntryRow) -> EntryBody:

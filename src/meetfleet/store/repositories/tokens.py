@@ -39,29 +39,33 @@ class TokenRepository:
         if lock:
             query = query.with_for_update()
         found = await self._session.scalar(query.execution_options(populate_existing=True))
-        return found or TokenAccountRow(team_id=team_id, available=Decimal(0), reserved=Decimal(0))
+        return found or TokenAccountRow(team_id=team_id, available=Decimal(0), reserved=Decimal(0), owed=Decimal(0))
 
     async def accounts(self, team_ids: Sequence[UUID]) -> Sequence[TokenAccountRow]:
         """Of those teams that have any."""
         query = select(TokenAccountRow).where(TokenAccountRow.team_id.in_(team_ids))
         return (await self._session.scalars(query)).all()
 
-    async def post(self, team_id: UUID, entries: Sequence[TokenEntryRow], at: datetime) -> Decimal:
-        """Writes entries of one team and changes its account by them; says what is available now."""
-        self._session.add_all(entries)
+    async def post(self, team_id: UUID, entries: Sequence[TokenEntryRow], at: datetime) -> tuple[Decimal, Decimal]:
+        """Writes entries of one team and changes its account by them. What it lacks then is lent, and repaid first.
+
+        Returns:
+            What was available before, and what is now.
+        """
+        account = await self._locked(team_id, at)
+        before = account.available
+        account.available += sum((entry.amount for entry in entries), Decimal(0))
+        account.reserved -= sum((entry.amount for entry in entries if entry.kind in _RESERVING), Decimal(0))
+        account.updated_at = at
+        self._session.add_all([*entries, *_balanced(account, entries[-1])])
         await self._session.flush()
-        added = sum((entry.amount for entry in entries), Decimal(0))
-        reserved = -sum((entry.amount for entry in entries if entry.kind in _RESERVING), Decimal(0))
-        change = insert(TokenAccountRow).values(team_id=team_id, available=added, reserved=reserved, updated_at=at)
-        change = change.on_conflict_do_update(
-            index_elements=[TokenAccountRow.team_id],
-            set_={
-                "available": TokenAccountRow.available + change.excluded.available,
-                "reserved": TokenAccountRow.reserved + change.excluded.reserved,
-                "updated_at": change.excluded.updated_at,
-            },
-        )
-        return (await self._session.execute(change.returning(TokenAccountRow.available))).scalar_one()
+        return before, account.available
+
+    async def _locked(self, team_id: UUID, at: datetime) -> TokenAccountRow:
+        nothing = dict.fromkeys(("available", "reserved", "owed"), Decimal(0))
+        made = insert(TokenAccountRow).values(team_id=team_id, updated_at=at, **nothing)
+        await self._session.execute(made.on_conflict_do_nothing())
+        return await self.account(team_id, lock=True)
 
     async def of_bot(self, bot_id: UUID) -> Sequence[TokenEntryRow]:
         """All entries of one bot, oldest first."""
@@ -88,3 +92,20 @@ class TokenRepository:
         )
         rows = (await self._session.execute(query.group_by(TokenEntryRow.kind))).all()
         return {kind: Total(amount, entries) for kind, amount, entries in rows}
+
+
+def _balanced(account: TokenAccountRow, last: TokenEntryRow) -> Sequence[TokenEntryRow]:
+    """Lends what an account lacks, or takes back of what it owes as much as there is."""
+    lacking = max(-account.available, Decimal(0))
+    repaid = min(account.owed, max(account.available, Decimal(0)))
+    account.owed += lacking - repaid
+    account.available += lacking - repaid
+    if lacking:
+        return [_companion(last, EntryKind.OVERDRAFT, lacking, "More was used than there was; it is owed.")]
+    return [_companion(last, EntryKind.REPAYMENT, -repaid, "What was owed.")] if repaid else []
+
+
+def _companion(last: TokenEntryRow, kind: EntryKind, amount: Decimal, reason: str) -> TokenEntryRow:
+    return TokenEntryRow(
+        team_id=last.team_id, bot_id=last.bot_id, turn=last.turn, kind=kind, amount=amount, reason=reason, at=last.at
+    )

@@ -15,7 +15,11 @@ _AMOUNT = Numeric(16, 4)
 
 
 class EntryKind(StrEnum):
-    """Why tokens came or went. `waiver` gives back what a team that is not billed was charged."""
+    """Why tokens came or went.
+
+    `waiver` gives back what a team that is not billed was charged; `overdraft` lends what a team that is billed lacks,
+    and `repayment` takes that back as soon as there is something.
+    """
 
     GRANT = "grant"
     RESERVE = "reserve"
@@ -26,13 +30,16 @@ class EntryKind(StrEnum):
     STREAMING_INPUT = "streaming_input"
     STREAMING_OUTPUT = "streaming_output"
     WAIVER = "waiver"
+    OVERDRAFT = "overdraft"
+    REPAYMENT = "repayment"
 
 
 class TokenAccountRow(Base):
     """What one team has; made with its first entry.
 
     Attributes:
-        available: The sum of all its entries. A reservation never takes it below zero; a charge may.
+        available: The sum of all its entries; never below zero.
+        owed: What was used beyond that; as long as there is any, nothing is available.
         reserved: What of the team's tokens is set aside for bots under way.
     """
 
@@ -41,6 +48,7 @@ class TokenAccountRow(Base):
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
     available: Mapped[Decimal] = mapped_column(_AMOUNT, default=Decimal(0))
     reserved: Mapped[Decimal] = mapped_column(_AMOUNT, default=Decimal(0))
+    owed: Mapped[Decimal] = mapped_column(_AMOUNT, default=Decimal(0))
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
