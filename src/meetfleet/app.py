@@ -245,6 +245,9 @@ class App(Foundation):
             teams=self.teams,
             tokens=self.tokens,
             retention=self.retention,
+            endpoints=self.endpoints,
+            history=self.history,
+            notices=self.owner_notices,
         )
 
     def _accounts(self, platform: Platform) -> Accounts:

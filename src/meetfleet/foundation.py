@@ -26,6 +26,7 @@ from meetfleet.domain.errors import RunnerError
 from meetfleet.jobs.queue import ProcrastinateQueue, job_app
 from meetfleet.notify.bell import Bell
 from meetfleet.notify.endpoints import Endpoints
+from meetfleet.notify.history import History
 from meetfleet.notify.notices import WebhookNotices
 from meetfleet.notify.owners import OwnerNotices
 from meetfleet.outside.addresses import AddressGuard
@@ -63,6 +64,7 @@ class Foundation:
         self.endpoints = Endpoints(self.database, self.secrets, self.guard, self.clock)
         self.bell = Bell()
         self.notices = WebhookNotices(self.bell, self.clock)
+        self.history = History(self.database, self.bell, self.clock)
         self.owner_notices = OwnerNotices(self.database, self.clock)
         self.lifecycle = Lifecycle(self.notices)
         self.keys = Keys(self.database, self.clock)

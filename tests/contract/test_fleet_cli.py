@@ -86,6 +86,15 @@ def test_commands_work_on_a_running_server(server: tuple[Path, Service], meetfle
     endpoint, secret = meetfleet(data, "webhooks", "add", "http://127.0.0.1:9/hook").stdout.split()
     assert secret.startswith("whsec_")
     assert "http://127.0.0.1:9/hook" in meetfleet(data, "webhooks", "list").stdout
+    message = meetfleet(data, "webhooks", "test", endpoint, "--event", "bot.failed").stdout.strip()
+    assert message in meetfleet(data, "webhooks", "history", endpoint, "--event", "bot.failed").stdout
+    assert "No" in meetfleet(data, "webhooks", "attempts", message).stdout
+    assert "1 on their way again" in meetfleet(data, "webhooks", "replay", message).stdout
+    assert meetfleet(data, "webhooks", "rotate", endpoint).stdout.startswith("whsec_")
+    assert "off: by hand" in meetfleet(data, "webhooks", "disable", endpoint).stdout
+    assert "on" in meetfleet(data, "webhooks", "enable", endpoint).stdout
+    meetfleet(data, "webhooks", "update", endpoint, "--name", "Ours", "--event", "bot.failed")
+    assert "Ours" in meetfleet(data, "webhooks", "list").stdout
     assert meetfleet(data, "webhooks", "remove", endpoint).stdout == "Removed.\n"
     assert "hook" not in meetfleet(data, "webhooks", "list").stdout
 

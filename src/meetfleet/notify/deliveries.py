@@ -259,7 +259,7 @@ class Deliveries:
             url=parcel.url if parcel is not None else "",
             status_code=outcome.status_code,
             error=outcome.error,
-            response=outcome.response,
+            response=_without_secret(outcome.response, parcel),
             duration_ms=outcome.duration_ms,
         )
 
@@ -270,6 +270,12 @@ class Deliveries:
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())
+
+
+def _without_secret(response: str | None, parcel: Parcel | None) -> str | None:
+    """A receiver that echoes a callback's headers must not bring its secret into the history."""
+    secret = parcel.headers.get("x-mb-secret") if parcel is not None else None
+    return response.replace(secret, "***") if response and secret else response
 
 
 def _log_attempt(message: DueMessage, attempt: SettledAttempt) -> None:

@@ -13,6 +13,7 @@ from meetfleet.domain.errors import InvalidRequest, NotFound
 from meetfleet.notify.signing import new_secret
 from meetfleet.outside.addresses import AddressGuard
 from meetfleet.store.database import Database
+from meetfleet.store.paging import Page, PageRequest
 from meetfleet.store.repositories.endpoints import EndpointRepository
 from meetfleet.store.secret_box import SecretBox
 from meetfleet.store.tables import EndpointRow, TeamRow
@@ -20,6 +21,7 @@ from meetfleet.store.times import utc
 
 NAME_MAX_CHARS = 255
 ROTATION_OVERLAP = timedelta(hours=24)
+OVERLAP_MAX = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,20 @@ class NewEndpoint:
 
     endpoint: EndpointRow
     secret: str = field(repr=False)
+
+
+class AllEvents:
+    """Every event there is, also those that come later."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChanges:
+    """What is to change; None leaves it as it is."""
+
+    url: str | None = None
+    name: str | None = None
+    events: Sequence[str] | AllEvents | None = None
+    enabled: bool | None = None
 
 
 class Endpoints:
@@ -48,13 +64,11 @@ class Endpoints:
         Raises:
             InvalidRequest: the URL is none, leads into a private network, or an event does not exist.
         """
-        if len(name) > NAME_MAX_CHARS:
-            raise InvalidRequest(f"An endpoint's name has at most {NAME_MAX_CHARS} characters.", code="invalid_name")
         secret = new_secret()
         row = EndpointRow(
             team_id=team.id,
             url=await self._guard.check_url(url),
-            name=name,
+            name=_checked_name(name),
             events=_checked_events(events),
             secret=self._box.seal(secret),
             created_at=self._now(),
@@ -67,48 +81,93 @@ class Endpoints:
         async with self._database.transaction() as session:
             return await EndpointRepository(session).of_team(team.id)
 
-    async def remove(self, team: TeamRow, endpoint_id: UUID) -> None:
+    async def page(self, team: TeamRow, request: PageRequest) -> Page[EndpointRow]:
+        """Newest first."""
+        async with self._database.transaction() as session:
+            return await EndpointRepository(session).page(team.id, request)
+
+    async def get(self, team: TeamRow, endpoint_id: UUID) -> EndpointRow:
+        async with self._database.transaction() as session:
+            return await found_endpoint(session, team, endpoint_id)
+
+    async def update(self, team: TeamRow, endpoint_id: UUID, changes: EndpointChanges) -> EndpointRow:
+        """Messages on their way follow the changes.
+
+        Raises:
+            InvalidRequest: as `add`.
+        """
+        url = None if changes.url is None else await self._guard.check_url(changes.url)
+        name = None if changes.name is None else _checked_name(changes.name)
+        async with self._database.transaction() as session:
+            endpoint = await found_endpoint(session, team, endpoint_id)
+            endpoint.url = endpoint.url if url is None else url
+            endpoint.name = endpoint.name if name is None else name
+            if changes.events is not None:
+                endpoint.events = None if isinstance(changes.events, AllEvents) else _checked_events(changes.events)
+            if changes.enabled is not None and changes.enabled != endpoint.enabled:
+                _switch(endpoint, on=changes.enabled)
+            endpoint.updated_at = self._now()
+            return endpoint
+
+    async def remove(self, team: TeamRow, endpoint_id: UUID) -> EndpointRow:
         """Nothing more is sent there, messages on their way included. Its history stays."""
         async with self._database.transaction() as session:
-            endpoint = await _found(session, team, endpoint_id)
+            endpoint = await found_endpoint(session, team, endpoint_id)
             endpoint.deleted_at, endpoint.enabled = self._now(), False
+            return endpoint
 
     async def enable(self, team: TeamRow, endpoint_id: UUID) -> EndpointRow:
+        """Its clock of failure begins anew."""
         async with self._database.transaction() as session:
-            endpoint = await _found(session, team, endpoint_id)
-            endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since = True, None, None
-            return endpoint
+            return _switch(await found_endpoint(session, team, endpoint_id), on=True)
 
     async def disable(self, team: TeamRow, endpoint_id: UUID, *, reason: str | None = None) -> EndpointRow:
         """Messages on their way are given up when they come due."""
         async with self._database.transaction() as session:
-            endpoint = await _found(session, team, endpoint_id)
-            endpoint.enabled, endpoint.disabled_reason = False, reason
-            return endpoint
+            return _switch(await found_endpoint(session, team, endpoint_id), on=False, reason=reason)
 
     async def rotate(self, team: TeamRow, endpoint_id: UUID, *, overlap: timedelta = ROTATION_OVERLAP) -> NewEndpoint:
-        """A new secret; the one before it signs, too, until the overlap ends."""
+        """A new secret; the one before it signs, too, until the overlap ends.
+
+        Raises:
+            InvalidRequest: the overlap is negative or longer than a week.
+        """
+        if not timedelta() <= overlap <= OVERLAP_MAX:
+            raise InvalidRequest(f"Both secrets sign for at most {OVERLAP_MAX.days} days.", code="invalid_overlap")
         secret = new_secret()
         async with self._database.transaction() as session:
-            endpoint = await _found(session, team, endpoint_id)
+            endpoint = await found_endpoint(session, team, endpoint_id)
             endpoint.previous_secret, endpoint.previous_secret_until = endpoint.secret, self._now() + overlap
-            endpoint.secret = self._box.seal(secret)
+            endpoint.secret, endpoint.updated_at = self._box.seal(secret), self._now()
             return NewEndpoint(endpoint, secret)
 
     async def reveal(self, team: TeamRow, endpoint_id: UUID) -> str:
         """The present secret."""
         async with self._database.transaction() as session:
-            return self._box.open((await _found(session, team, endpoint_id)).secret)
+            return self._box.open((await found_endpoint(session, team, endpoint_id)).secret)
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())
 
 
-async def _found(session: AsyncSession, team: TeamRow, endpoint_id: UUID) -> EndpointRow:
+async def found_endpoint(session: AsyncSession, team: TeamRow, endpoint_id: UUID) -> EndpointRow:
+    """A team's endpoint, locked. Raises NotFound (`endpoint_not_found`)."""
     endpoint = await EndpointRepository(session).get(endpoint_id, team_id=team.id, lock=True)
     if endpoint is None:
         raise NotFound(f"Endpoint '{endpoint_id}' not found", code="endpoint_not_found")
     return endpoint
+
+
+def _switch(endpoint: EndpointRow, *, on: bool, reason: str | None = None) -> EndpointRow:
+    endpoint.enabled, endpoint.disabled_reason = on, None if on else reason
+    endpoint.failing_since = None if on else endpoint.failing_since
+    return endpoint
+
+
+def _checked_name(name: str) -> str:
+    if len(name) > NAME_MAX_CHARS:
+        raise InvalidRequest(f"An endpoint's name has at most {NAME_MAX_CHARS} characters.", code="invalid_name")
+    return name
 
 
 def _checked_events(events: Sequence[str] | None) -> list[str] | None:

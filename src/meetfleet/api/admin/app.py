@@ -9,9 +9,11 @@ from fastapi.responses import JSONResponse
 
 from meetfleet import __version__
 from meetfleet.api.admin import responses as out
+from meetfleet.api.admin.endpoints import add_endpoint_routes
 from meetfleet.api.admin.errors import install_errors
 from meetfleet.api.admin.holds import add_hold_routes
 from meetfleet.api.admin.keys import add_key_routes
+from meetfleet.api.admin.messages import add_message_routes
 from meetfleet.api.admin.route import PrincipalDep, answers, gated
 from meetfleet.api.admin.services import AdminServices
 from meetfleet.api.admin.teams import add_team_routes
@@ -32,6 +34,8 @@ def admin_app(services: AdminServices) -> FastAPI:
     add_key_routes(routes, services)
     add_team_routes(routes, services)
     add_hold_routes(routes, services)
+    add_endpoint_routes(routes, services)
+    add_message_routes(routes, services)
     document = describe(routes)
 
     @app.get("/openapi.json", include_in_schema=False)

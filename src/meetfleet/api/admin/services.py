@@ -7,6 +7,9 @@ from meetfleet.control.keys import Keys
 from meetfleet.control.retention import Retention
 from meetfleet.control.teams import Teams
 from meetfleet.control.tokens import Tokens
+from meetfleet.notify.endpoints import Endpoints
+from meetfleet.notify.history import History
+from meetfleet.notify.owners import OwnerNotices
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +19,6 @@ class AdminServices:
     teams: Teams
     tokens: Tokens
     retention: Retention
+    endpoints: Endpoints
+    history: History
+    notices: OwnerNotices
