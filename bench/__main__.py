@@ -9,6 +9,7 @@ from pathlib import Path
 BENCHMARKS = {
     "api": "how fast the API answers, from a thousand stored bots to a million",
     "capture": "CPU and memory of bots in a six-person meeting, beside the usual screen recorder",
+    "schedules": "ten thousand scheduled bots due at once: three servers, one killed half-way, none sent twice",
     "video": "CPU and speed of rendering a six-person meeting from its tape, by layout and size",
 }
 

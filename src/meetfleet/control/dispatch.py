@@ -1,7 +1,7 @@
 """Gives queued bots a place, oldest first, as far as this machine has room."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,6 +14,7 @@ from meetfleet.control.camera import Camera
 from meetfleet.control.keys import hash_of
 from meetfleet.control.lifecycle import Lifecycle
 from meetfleet.control.login_desk import LoginDesk
+from meetfleet.control.placement import Choice
 from meetfleet.control.playground import Ground
 from meetfleet.control.team_limits import limits_of_team
 from meetfleet.domain.clock import Clock
@@ -21,7 +22,7 @@ from meetfleet.domain.end_reason import EndReason
 from meetfleet.domain.errors import RunnerError
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.domain.link import BotSpec, BrowserSpec, Timeouts
-from meetfleet.fleet.capacity import Capacity, Cost, Running, refusal
+from meetfleet.fleet.capacity import Capacity
 from meetfleet.fleet.launcher import Launcher, RunnerHandle
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
@@ -31,14 +32,15 @@ from meetfleet.store.repositories.teams import TeamRepository
 from meetfleet.store.tables import BotRow
 from meetfleet.store.times import utc
 
+CLAIMED_AT_ONCE = 25
+CLAIM_LEASE_S = 20.0
+"""How long claimed bots may take to be started, after which the server that claimed them must have died."""
 START_LEASE_S = 60.0
 """How long a started process may take to its first report."""
 PICKUP_DELAY_S = 120.0
 """A bot joins within two minutes, or it is told that it will not. Source: contract.md 2.1."""
 MAX_STARTS = 3
 """How often a bot is started that never said a word."""
-
-_JOINING = frozenset({BotState.STARTING, BotState.JOINING})
 
 log = structlog.get_logger()
 
@@ -99,10 +101,11 @@ class Dispatcher:
     async def place_waiting(self) -> int:
         """Starts queued bots until none waits or one does not fit; says how many. Those left know why they wait."""
         started = 0
-        while (spec := await self._claim_next()) is not None:
-            if not await self._launch(spec):
+        while (specs := await self._claim_next()) is not None:
+            launched = await self._launch(specs)
+            started += launched
+            if launched < len(specs):
                 break
-            started += 1
         return started
 
     async def watch_queue(self) -> None:
@@ -122,43 +125,37 @@ class Dispatcher:
                     detail=bot.waiting_for,
                 )
 
-    async def _claim_next(self) -> BotSpec | None:
-        while True:
-            async with self._database.transaction() as session:
-                bots = BotRepository(session)
-                await bots.lock_placement(self._launcher.owner)
-                bot, ground = await self._next(session)
-                if bot is None:
-                    return None
-                running = [_running(b) for b in await bots.live_of(self._launcher.owner)]
-                why = refusal(self._room(), running, bot.recording_mode)
-                if why is not None:
-                    await bots.tell_queued(why)
-                    return None
-                # A stored login is a real account: no bot of the sandbox gets one.
-                reason = None if ground else await self._logins.seat(session, bot, self._now())
-                if reason is None:
-                    return await self._claim(session, bot, ground)
-                await self._lifecycle.advance(
-                    session, bot, BotState.FAILED, at=self._now(), cause="dispatch", reason=reason
-                )
+    async def _claim_next(self) -> list[BotSpec] | None:
+        """Claims those who wait longest, as far as there is room; None if there is nobody to decide upon."""
+        async with self._database.transaction() as session:
+            bots = BotRepository(session)
+            await bots.lock_placement(self._launcher.owner)
+            choice = Choice(self._room())
+            await self._choose(session, choice)
+            specs = await self._claim(session, choice)
+            for why, team_id in choice.reasons:
+                await bots.tell_queued(why, team_id)
+            return specs if choice.going or choice.turned_away else None
 
-    async def _next(self, session: AsyncSession) -> tuple[BotRow | None, Ground | None]:
-        """The bot that has waited longest, of a team that may have another one in a meeting.
-
-        One of the sandbox waits aside until its room is ready, and counts for nobody.
-        """
-        bots, full, aside = BotRepository(session), set[UUID](), set[UUID]()
-        while (bot := await bots.next_queued(passing_over=full, but=aside)) is not None:
-            if bot.is_sandbox:
-                if (ground := await self._ground(session, bot)) is not None:
-                    return bot, ground
-                aside.add(bot.id)
-            elif await _may_start(session, bot):
-                return bot, None
-            else:
-                full.add(bot.team_id)
-        return None, None
+    async def _choose(self, session: AsyncSession, choice: Choice) -> None:
+        bots = BotRepository(session)
+        while waiting := await bots.queued(limit=CLAIMED_AT_ONCE, passing_over=choice.held_teams, but=choice.aside):
+            choice.note_running(await bots.live_groups(self._launcher.owner))
+            for bot in waiting:
+                if choice.is_full(bot):
+                    return
+                if bot.is_sandbox:
+                    choice.take_in_sandbox(bot, await self._ground(session, bot))
+                    continue
+                if await self._is_held(session, bot, choice):
+                    continue
+                if await self._is_seated(session, bot, choice):
+                    choice.take(bot)
+                if self._logins.asks(bot):
+                    # One lock on logins in a transaction, lest two servers wait for each other.
+                    return
+            if choice.going:
+                return
 
     async def _ground(self, session: AsyncSession, bot: BotRow) -> Ground | None:
         try:
@@ -175,36 +172,91 @@ class Dispatcher:
             )
             return None
 
-    async def _claim(self, session: AsyncSession, bot: BotRow, ground: Ground | None) -> BotSpec:
-        token = secrets.token_urlsafe(32)
-        if bot.take == 0:
-            chosen = await StorageConfigRepository(session).present(bot.team_id)
-            bot.storage_config_id = chosen.id if chosen is not None and chosen.enabled else None
-        bot.take += 1
-        bot.waiting_for = None
-        bot.runner = None
-        bot.link_token_hash = hash_of(token)
-        bot.lease_owner = self._launcher.owner
-        bot.lease_expires_at = self._now() + timedelta(seconds=START_LEASE_S)
-        await self._lifecycle.advance(session, bot, BotState.STARTING, at=self._now(), cause="dispatch")
-        spec = self._spec(bot, token)
-        return ground.spec_of(spec, bot) if ground else spec
-
-    async def _launch(self, spec: BotSpec) -> bool:
-        try:
-            handle = await self._launcher.start(spec)
-        except RunnerError as error:
-            log.error("bot_not_started", bot_id=spec.bot_id, error=error.message)
-            await self._return_to_queue(spec, error)
+    async def _is_held(self, session: AsyncSession, bot: BotRow, choice: Choice) -> bool:
+        """Whether the bot's team may have no other one at once. Waits for nobody: yes, while another server counts."""
+        if bot.team_id in choice.held_teams:
+            return True
+        team, bots = await TeamRepository(session).get(bot.team_id), BotRepository(session)
+        most = None if team is None else limits_of_team(team).bots_at_once
+        if most is None:
             return False
-        await self._remember(spec, handle)
-        return True
+        if not await bots.try_lock_team(bot.team_id):
+            choice.hold(bot.team_id)
+        elif await bots.count_live(bot.team_id) + choice.going_of(bot.team_id) >= most:
+            choice.hold(bot.team_id, f"The team may have {most} bots in meetings at once.")
+        return bot.team_id in choice.held_teams
 
-    async def _remember(self, spec: BotSpec, handle: RunnerHandle) -> None:
+    async def _is_seated(self, session: AsyncSession, bot: BotRow, choice: Choice) -> bool:
+        """Whether the bot has the login it asked for, if it did; if it cannot have one its life ends here."""
+        reason = await self._logins.seat(session, bot, self._now())
+        if reason is not None:
+            choice.turned_away += 1
+            await self._lifecycle.advance(
+                session, bot, BotState.FAILED, at=self._now(), cause="dispatch", reason=reason
+            )
+        return reason is None
+
+    async def _claim(self, session: AsyncSession, choice: Choice) -> list[BotSpec]:
+        bots = choice.going
+        tokens = [secrets.token_urlsafe(32) for _ in bots]
+        await self._choose_buckets(session, [bot for bot in bots if bot.take == 0])
+        for bot, token in zip(bots, tokens, strict=True):
+            bot.take += 1
+            bot.waiting_for = None
+            bot.runner = None
+            bot.link_token_hash = hash_of(token)
+            bot.lease_owner = self._launcher.owner
+            bot.lease_expires_at = self._now() + timedelta(seconds=CLAIM_LEASE_S)
+        await self._lifecycle.advance_all(session, bots, BotState.STARTING, at=self._now(), cause="dispatch")
+        specs = zip(bots, (self._spec(bot, token) for bot, token in zip(bots, tokens, strict=True)), strict=True)
+        return [choice.grounds[bot.id].spec_of(spec, bot) if bot.id in choice.grounds else spec for bot, spec in specs]
+
+    async def _choose_buckets(self, session: AsyncSession, bots: Sequence[BotRow]) -> None:
+        """Where a bot's recording is kept is settled when it starts for the first time."""
+        configs = StorageConfigRepository(session)
+        for team_id in {bot.team_id for bot in bots}:
+            chosen = await configs.present(team_id)
+            for bot in bots:
+                if bot.team_id == team_id:
+                    bot.storage_config_id = chosen.id if chosen is not None and chosen.enabled else None
+
+    async def _launch(self, specs: Sequence[BotSpec]) -> int:
+        """Starts claimed bots one after the other; says how many. Once one does not start, the rest is put back."""
+        if not specs:
+            return 0
+        started: list[tuple[BotSpec, RunnerHandle]] = []
+        try:
+            for spec in specs:
+                started.append((spec, await self._launcher.start(spec)))
+        except RunnerError as error:
+            failed, *rest = specs[len(started) :]
+            log.error("bot_not_started", bot_id=failed.bot_id, error=error.message)
+            await self._return_to_queue(failed, error)
+            await self._put_back(rest)
+        await self._remember(started)
+        return len(started)
+
+    async def _remember(self, started: Sequence[tuple[BotSpec, RunnerHandle]]) -> None:
         async with self._database.transaction() as session:
-            bot = await BotRepository(session).by_text_id(spec.bot_id)
-            if bot is not None and bot.take == spec.take:
-                bot.runner = handle.to_dict()
+            bots = await BotRepository(session).locked(UUID(spec.bot_id) for spec, _ in started)
+            reports_until = self._now() + timedelta(seconds=START_LEASE_S)
+            for spec, handle in started:
+                bot = bots.get(UUID(spec.bot_id))
+                if bot is not None and bot.take == spec.take:
+                    bot.runner = handle.to_dict()
+                    # It may have reported already, and have a lease by that.
+                    bot.lease_expires_at = max(bot.lease_expires_at or reports_until, reports_until)
+
+    async def _put_back(self, specs: Sequence[BotSpec]) -> None:
+        """Bots that were claimed and not tried: as if nobody had claimed them."""
+        async with self._database.transaction() as session:
+            bots = await BotRepository(session).locked(UUID(spec.bot_id) for spec in specs)
+            claimed = [bots[UUID(spec.bot_id)] for spec in specs if bots[UUID(spec.bot_id)].take == spec.take]
+            waiting = [bot for bot in claimed if bot.state is BotState.STARTING]
+            for bot in waiting:
+                bot.take -= 1
+                bot.lease_owner = bot.lease_expires_at = bot.link_token_hash = None
+            await self._lifecycle.advance_all(session, waiting, BotState.QUEUED, at=self._now(), cause="dispatch")
 
     async def _return_to_queue(self, spec: BotSpec, error: RunnerError) -> None:
         async with self._database.transaction() as session:
@@ -252,24 +304,3 @@ async def start_again(
         session, bot, BotState.PROCESSING, at=at, cause="dispatch", reason=reason, detail=why, evidence=evidence
     )
     await queue.enqueue(session, Job.FINALISE, bot.id, once=True)
-
-
-def _running(bot: BotRow) -> Running:
-    measured = None
-    if bot.cpu_cores is not None and bot.memory_bytes is not None:
-        measured = Cost(bot.cpu_cores, bot.memory_bytes)
-    return Running(bot.recording_mode, measured, bot.state in _JOINING)
-
-
-async def _may_start(session: AsyncSession, bot: BotRow) -> bool:
-    """Whether the bot's team may have one more at once. Waits for nobody: no, while another server counts."""
-    team, bots = await TeamRepository(session).get(bot.team_id), BotRepository(session)
-    most = None if team is None else limits_of_team(team).bots_at_once
-    if most is None:
-        return True
-    if not await bots.try_lock_team(bot.team_id):
-        return False
-    if await bots.count_live(bot.team_id) < most:
-        return True
-    await bots.tell_queued(f"The team may have {most} bots in meetings at once.", bot.team_id)
-    return False

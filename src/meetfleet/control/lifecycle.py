@@ -74,6 +74,8 @@ class Lifecycle:
         Raises:
             ForbiddenStep: `state` may not follow the present one of one of them.
         """
+        if not bots:
+            return
         for bot in bots:
             if not may_follow(bot.state, state):
                 raise ForbiddenStep(bot, state)

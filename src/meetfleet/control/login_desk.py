@@ -56,6 +56,11 @@ class LoginDesk:
         self._capacity = capacity
         self._signs_in = frozenset(signs_in)
 
+    def asks(self, bot: BotRow) -> bool:
+        """Whether a bot wants a login, so that `seat` has to lock those of its team."""
+        counter = _COUNTERS.get(bot.platform)
+        return counter is not None and _asks(cast("dict[str, Any]", bot.options.get(counter.option) or {}))
+
     async def seat(self, session: AsyncSession, bot: BotRow, now: datetime) -> EndReason | None:
         """Gives a bot that starts in this transaction its login; the caller holds the bot's row lock.
 

@@ -24,7 +24,7 @@ from meetfleet.fleet.launcher import Launcher, RunnerHandle, RunnerState, Runner
 from meetfleet.fleet.leftovers import log_tail, undelivered_reports
 from meetfleet.store.database import Database
 from meetfleet.store.jobs import Job, JobQueue
-from meetfleet.store.repositories.bots import BotRepository
+from meetfleet.store.repositories.bots import BotRepository, LiveBot
 from meetfleet.store.tables import BotRow, EventKind
 from meetfleet.store.times import utc
 
@@ -82,14 +82,22 @@ class Supervisor:
         await self._dispatcher.place_waiting()
         async with self._database.transaction() as session:
             bots = BotRepository(session)
-            live = [bot.id for bot in await bots.live()]
+            perhaps_unwell = await bots.perhaps_unwell(self._launcher.owner, self._now())
             late = self._now() - timedelta(seconds=FINALISE_AGAIN_S)
             for bot in await bots.in_states(_WORKED_OFF):
                 if bot.updated_at < late:
                     bot.updated_at = self._now()
                     await self._queue.enqueue(session, _WORKED_OFF[bot.state], bot.id, once=True)
-        await asyncio.gather(*(self._examine_in_turn(bot_id) for bot_id in live))
-        self._examining = {b: lock for b, lock in self._examining.items() if b in live or lock.locked()}
+        unwell = {bot.id for bot in perhaps_unwell if not await self._is_well(bot)}
+        await asyncio.gather(*(self._examine_in_turn(bot_id) for bot_id in unwell))
+        self._examining = {b: lock for b, lock in self._examining.items() if b in unwell or lock.locked()}
+
+    async def _is_well(self, bot: LiveBot) -> bool:
+        """Whether a bot reports, runs, and is to stay: then nothing about it can need a decision."""
+        handle = RunnerHandle.from_dict(bot.runner)
+        if handle is None or bot.asked_to_leave or bot.lease_expires_at is None or bot.lease_expires_at <= self._now():
+            return False
+        return (await self._launcher.adopt(handle)).state is RunnerState.ALIVE
 
     async def _examine_in_turn(self, bot_id: UUID) -> None:
         async with self._turns:

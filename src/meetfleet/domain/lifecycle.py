@@ -45,6 +45,7 @@ LIVE = frozenset(
     {_S.STARTING, _S.JOINING, _S.WAITING_ROOM, _S.WAITING_HOST, _S.IN_CALL, _S.RECORDING, _S.PAUSED, _S.LEAVING}
 )
 WAITING = frozenset({_S.WAITING_ROOM, _S.WAITING_HOST})
+JOINING = frozenset({_S.STARTING, _S.JOINING})
 IN_MEETING = frozenset({_S.IN_CALL, _S.RECORDING, _S.PAUSED})
 
 # A batch of events can skip states that passed while the link was down, so each state may be followed by any later

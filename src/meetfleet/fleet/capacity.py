@@ -1,7 +1,8 @@
 """Whether one more bot fits on a machine, judged by what the running ones cost and not by their number."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from meetfleet.domain.link import RecordingMode
 
@@ -66,21 +67,49 @@ RENDERER = Cost(0.5, 350 * _MB)
 when they want it. Half a core is what they are assumed to lose to shared caches and execution units."""
 
 
-def refusal(capacity: Capacity, running: Sequence[Running], mode: RecordingMode) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the bots on a machine use together.
+
+    Attributes:
+        joining: How many of them are between start and the meeting.
+    """
+
+    bots: int = 0
+    joining: int = 0
+    cores: float = 0.0
+    memory_bytes: float = 0.0
+
+    @classmethod
+    def of(cls, running: Iterable[Running]) -> Self:
+        return sum((cls.one(bot) for bot in running), cls())
+
+    @classmethod
+    def one(cls, bot: Running, count: int = 1) -> Self:
+        """So many bots that cost the same; until they are in their meetings, what they are expected to cost."""
+        cost = bot.measured if bot.measured and not bot.is_joining else EXPECTED[bot.mode]
+        return cls(count, count * bot.is_joining, count * cost.cores, count * cost.memory_bytes)
+
+    def __add__(self, other: "Load") -> Self:
+        return type(self)(
+            self.bots + other.bots,
+            self.joining + other.joining,
+            self.cores + other.cores,
+            self.memory_bytes + other.memory_bytes,
+        )
+
+
+def refusal(capacity: Capacity, load: Load, mode: RecordingMode) -> str | None:
     """Why one more bot does not fit now, in words for its owner; None if it fits. A first bot always does."""
-    if not running:
+    if not load.bots:
         return None
     wanted = EXPECTED[mode]
-    costs = [bot.measured if bot.measured and not bot.is_joining else EXPECTED[bot.mode] for bot in running]
-    joining = sum(bot.is_joining for bot in running)
-    cores = sum(cost.cores for cost in costs)
-    memory = sum(cost.memory_bytes for cost in costs)
-    if joining >= max(1, round(capacity.cores * _BURST_PER_CORE)):
-        return f"{joining} bots are starting; the next one starts when one of them is in its meeting"
-    if cores + wanted.cores > capacity.cores:
-        return f"{len(running)} bots use {cores:.1f} of {capacity.cores:.1f} processor cores"
-    if memory + wanted.memory_bytes > capacity.memory_bytes:
-        return f"{len(running)} bots use {_mb(memory)} of {_mb(capacity.memory_bytes)} MB of memory"
+    if load.joining >= max(1, round(capacity.cores * _BURST_PER_CORE)):
+        return f"{load.joining} bots are starting; the next one starts when one of them is in its meeting"
+    if load.cores + wanted.cores > capacity.cores:
+        return f"{load.bots} bots use {load.cores:.1f} of {capacity.cores:.1f} processor cores"
+    if load.memory_bytes + wanted.memory_bytes > capacity.memory_bytes:
+        return f"{load.bots} bots use {_mb(load.memory_bytes)} of {_mb(capacity.memory_bytes)} MB of memory"
     if wanted.memory_bytes > capacity.free_memory_bytes:
         return f"this machine has {_mb(capacity.free_memory_bytes)} MB of memory left"
     return None

@@ -2,14 +2,17 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
-from meetfleet.control.dispatch import MAX_STARTS, Dispatcher, Site
+from meetfleet.control.dispatch import CLAIM_LEASE_S, MAX_STARTS, Dispatcher, Site
 from meetfleet.control.login_desk import LoginDesk
 from meetfleet.domain.end_reason import EndReason
+from meetfleet.domain.errors import RunnerError
 from meetfleet.domain.lifecycle import BotState
-from meetfleet.domain.link import RecordingMode, Timeouts
+from meetfleet.domain.link import LEASE_S, BotSpec, RecordingMode, Timeouts
 from meetfleet.fleet.capacity import Capacity
+from meetfleet.fleet.launcher import RunnerHandle
 from meetfleet.store.jobs import Job
 from meetfleet.testing.control import StubLauncher
 from meetfleet.testing.control_plane import ROOMY, ControlPlane
@@ -192,3 +195,45 @@ async def test_a_delayed_bot_can_be_asked_to_leave(plane: ControlPlane):
     await plane.dispatcher.watch_queue()
     row = await plane.bots.request_leave(plane.team, bot.id)
     assert (row.state, row.end_reason) == (BotState.FAILED, EndReason.STOPPED_BEFORE_RECORD)
+
+
+async def test_when_one_start_fails_those_claimed_with_it_go_back_untried(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+):
+    await drain(plane)
+    first, second, third = [await plane.new_bot() for _ in range(3)]
+    start = plane.launcher.start
+
+    async def refuse_second(spec: BotSpec) -> RunnerHandle:
+        if spec.bot_id == str(second.id):
+            raise RunnerError("There is no memory left.")
+        return await start(spec)
+
+    monkeypatch.setattr(plane.launcher, "start", refuse_second)
+    assert await plane.dispatcher.place_waiting() == 1
+    rows = [await plane.row(bot.id) for bot in (first, second, third)]
+    assert [row.state for row in rows] == [BotState.STARTING, BotState.QUEUED, BotState.QUEUED]
+    assert [row.take for row in rows] == [1, 1, 0]
+    assert rows[0].runner is not None
+    monkeypatch.undo()
+    assert await plane.dispatcher.place_waiting() == 2
+
+
+async def test_bots_claimed_by_a_server_that_died_are_started_by_the_next(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+):
+    await drain(plane)
+    bots = [await plane.new_bot() for _ in range(3)]
+
+    async def die(spec: BotSpec) -> RunnerHandle:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plane.launcher, "start", die)
+        with pytest.raises(asyncio.CancelledError):
+            await plane.dispatcher.place_waiting()
+    await plane.clock.advance(CLAIM_LEASE_S + LEASE_S + 1)
+    for _ in range(2):
+        await plane.supervisor.sweep()
+    assert sorted(spec.bot_id for spec in plane.launcher.specs) == sorted(str(bot.id) for bot in bots)
+    assert {(await plane.row(bot.id)).take for bot in bots} == {2}

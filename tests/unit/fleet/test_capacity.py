@@ -2,10 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meetfleet.domain.link import RecordingMode
-from meetfleet.fleet.capacity import EXPECTED, Capacity, Cost, Running, refusal
+from meetfleet.fleet import capacity
+from meetfleet.fleet.capacity import EXPECTED, Capacity, Cost, Load, Running
 
 GB = 1e9
 VIDEO = RecordingMode.SPEAKER_VIEW
+
+
+def refusal(room: Capacity, running: list[Running], mode: RecordingMode) -> str | None:
+    return capacity.refusal(room, Load.of(running), mode)
 
 
 def steady(cores: float, memory_bytes: float = 0.1 * GB) -> Running:

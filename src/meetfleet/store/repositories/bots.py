@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
@@ -11,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.dialects.standing import Standing
-from meetfleet.domain.lifecycle import IN_QUEUE, LIVE, BotState
-from meetfleet.domain.link import CommandType
+from meetfleet.domain.lifecycle import IN_QUEUE, JOINING, LIVE, BotState
+from meetfleet.domain.link import CommandType, RecordingMode
 from meetfleet.domain.meeting_url import Platform
 from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
 from meetfleet.store.tables import BotEventRow, BotRow, CommandRow, LinkCursorRow, ParticipantRow
@@ -41,6 +42,38 @@ class BotFilter:
     states: frozenset[BotState] = frozenset()
     standings: tuple[Standing, ...] | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGroup:
+    """Live bots of one kind.
+
+    Attributes:
+        joining: Whether they are between start and the meeting.
+        cores, memory_bytes: What they use together; None if they have not told.
+    """
+
+    mode: RecordingMode
+    joining: bool
+    count: int
+    cores: float | None
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBot:
+    """As much of a live bot as tells whether somebody has to look after it.
+
+    Attributes:
+        asked_to_leave: Whether an order to leave is open, or was given.
+    """
+
+    id: UUID
+    take: int
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    runner: Mapping[str, Any] | None
+    asked_to_leave: bool
 
 
 class BotRepository:
@@ -136,12 +169,28 @@ class BotRepository:
         query = select(BotRow.id).where(BotRow.id.in_(list(bots)), BotRow.state.not_in(over))
         return set(await self._session.scalars(query))
 
-    async def live(self) -> Sequence[BotRow]:
-        return await self.in_states(LIVE)
+    async def live_groups(self, owner: str) -> Sequence[LiveGroup]:
+        """What the bots use whose processes one launcher started, summed up by kind."""
+        joining = BotRow.state.in_(JOINING)
+        measured = and_(BotRow.cpu_cores.is_not(None), BotRow.memory_bytes.is_not(None))
+        kind = (BotRow.recording_mode, joining.label("joining"), measured.label("measured"))
+        sums = (func.count(), func.sum(BotRow.cpu_cores), func.sum(BotRow.memory_bytes))
+        query = select(*kind, *sums).where(BotRow.state.in_(LIVE), BotRow.lease_owner == owner)
+        rows = await self._session.execute(query.group_by(BotRow.recording_mode, text("joining"), text("measured")))
+        return [
+            LiveGroup(mode, starts, count, float(cores or 0) if told else None, int(memory or 0) if told else None)
+            for mode, starts, told, count, cores, memory in rows
+        ]
 
-    async def live_of(self, owner: str) -> Sequence[BotRow]:
-        """Bots whose processes one launcher started."""
-        return [bot for bot in await self.live() if bot.lease_owner == owner]
+    async def perhaps_unwell(self, owner: str, now: datetime) -> Sequence[LiveBot]:
+        """Live bots of one launcher, and those of others whose lease has run out."""
+        leave = and_(CommandRow.bot_id == BotRow.id, CommandRow.type == CommandType.LEAVE)
+        columns = (BotRow.id, BotRow.take, BotRow.lease_owner, BotRow.lease_expires_at, BotRow.runner)
+        query = select(*columns, select(CommandRow.seq).where(leave).exists()).where(
+            BotRow.state.in_(LIVE),
+            or_(BotRow.lease_owner == owner, BotRow.lease_expires_at.is_(None), BotRow.lease_expires_at <= now),
+        )
+        return [LiveBot(*row) for row in await self._session.execute(query.order_by(BotRow.state_at, BotRow.id))]
 
     async def by_text_id(self, bot_id: str) -> BotRow | None:
         """One bot, locked, by its id as bots and files spell it."""
@@ -167,8 +216,10 @@ class BotRepository:
         query = select(func.count()).where(*live)
         return await self._session.scalar(query) or 0
 
-    async def next_queued(self, *, passing_over: Collection[UUID] = (), but: Collection[UUID] = ()) -> BotRow | None:
-        """The bot that has waited longest, locked; one that somebody else is claiming is passed over.
+    async def queued(
+        self, *, limit: int, passing_over: Collection[UUID] = (), but: Collection[UUID] = ()
+    ) -> Sequence[BotRow]:
+        """The bots that have waited longest, locked; those that somebody else is claiming are passed over.
 
         Args:
             passing_over: Teams whose bots have to wait, but for those of the sandbox.
@@ -179,9 +230,15 @@ class BotRepository:
             query = query.where(or_(BotRow.is_sandbox, BotRow.team_id.not_in(passing_over)))
         if but:
             query = query.where(BotRow.id.not_in(but))
-        query = query.order_by(BotRow.spawned_at, BotRow.id).limit(1)
+        query = query.order_by(BotRow.spawned_at, BotRow.id).limit(limit)
         query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
-        return await self._session.scalar(query)
+        return (await self._session.scalars(query)).all()
+
+    async def locked(self, bot_ids: Iterable[UUID]) -> Mapping[UUID, BotRow]:
+        """Bots by their ids, locked."""
+        query = select(BotRow).where(BotRow.id.in_(list(bot_ids))).order_by(BotRow.id).with_for_update()
+        found = await self._session.scalars(query.execution_options(populate_existing=True))
+        return {bot.id: bot for bot in found}
 
     async def waiting_since(self, before: datetime, states: Iterable[BotState] = IN_QUEUE) -> Sequence[BotRow]:
         """Bots that were sent before a moment and still wait in one of these states, locked.
