@@ -33,6 +33,10 @@ class Gate(Protocol):
         ...
 
 
+SANDBOX_PATH = "/v2/bots"
+"""All that a key of the sandbox reaches, and of that only its own kind of bots: such keys lie about in CI systems."""
+
+
 class KeyGate:
     """Asks for an API key, looks at its permissions, then at how often its team calls. Source: contract.md 1.8."""
 
@@ -44,9 +48,18 @@ class KeyGate:
         caller = await self._keys.authenticate(request.headers.get(KEY_HEADER))
         if not caller.may_read and operation_id not in SENDING_OPERATIONS:
             raise Forbidden("This API key has sending access only: it may create bots, nothing else.")
+        if caller.is_sandbox:
+            await self._stay_in_sandbox(request, caller)
         if request.method in COUNTED_METHODS:
             allowance = await self._limiter.count(caller.team)
             if allowance is not None:
                 tell_allowance(request, allowance)
                 allowance.check()
         return caller
+
+    async def _stay_in_sandbox(self, request: Request, caller: Caller) -> None:
+        if not request.url.path.startswith(SANDBOX_PATH):
+            raise Forbidden("This is a key of the sandbox: it works with bots of the sandbox, nothing else.")
+        bot_id = request.path_params.get("bot_id")
+        if bot_id is not None:
+            await self._keys.check_reach(caller, str(bot_id))

@@ -28,7 +28,8 @@ class Principal:
 
 
 class Access:
-    """Admin keys manage everything on the server, full keys of a team what belongs to it, sending keys nothing.
+    """Admin keys manage everything on the server, full keys of a team what belongs to it, sending keys and those of
+    the sandbox nothing.
 
     Args:
         operator_key: An admin key that the operator chose in the settings.
@@ -44,7 +45,7 @@ class Access:
 
         Raises:
             Unauthenticated: `invalid_api_key`, if it is missing, unknown or revoked.
-            Forbidden: `sending_key`, if it may only create bots.
+            Forbidden: `sending_key`, if it may only create bots; `sandbox_key`, if it is one of the sandbox.
         """
         if not text:
             raise Unauthenticated("The API key is missing or not valid.", code="invalid_api_key")
@@ -53,6 +54,8 @@ class Access:
         found = await self._keys.identify(text)
         if found.key.permissions is Permissions.SENDING:
             raise Forbidden("This API key may create bots, nothing else.", code="sending_key")
+        if found.key.is_sandbox:
+            raise Forbidden("This is a key of the sandbox: it manages nothing.", code="sandbox_key")
         return Principal(found.key, found.team)
 
     async def team(self, principal: Principal, team_id: UUID | None = None) -> TeamRow:

@@ -13,6 +13,7 @@ from meetfleet.domain.clock import Clock
 from meetfleet.domain.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
 from meetfleet.store.database import Database
 from meetfleet.store.paging import Page, PageRequest
+from meetfleet.store.repositories.bots import BotRepository
 from meetfleet.store.repositories.teams import KeyRepository
 from meetfleet.store.tables import ApiKeyRow, Permissions, TeamRow
 from meetfleet.store.times import utc
@@ -83,6 +84,17 @@ class Keys:
                     await keys.touch(key, self._now())
                     return KeyHolder(key, team)
         raise Unauthenticated("The API key is missing or not valid.", code="invalid_api_key")
+
+    async def check_reach(self, caller: Caller, bot_id: str) -> None:
+        """A key of the sandbox sees no other bots.
+
+        Raises:
+            NotFound: `bot_not_found`, for a bot of its team that is none of the sandbox.
+        """
+        async with self._database.transaction() as session:
+            bot = await BotRepository(session).by_text_id(bot_id)
+        if caller.is_sandbox and bot is not None and not bot.is_sandbox:
+            raise NotFound(f"Bot with ID '{bot_id}' not found", code="bot_not_found")
 
     async def create(
         self, team: TeamRow | None, name: str, permissions: Permissions = Permissions.FULL, *, sandbox: bool = False

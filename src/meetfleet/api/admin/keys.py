@@ -24,11 +24,14 @@ class NewAdminKeyBody(_Body):
 
 class NewKeyBody(NewAdminKeyBody):
     permissions: Annotated[Literal["full", "sending"], Field(description="`sending` may only create bots.")] = "full"
+    sandbox: Annotated[bool, Field(description="Its bots join simulated meetings: docs/sandbox.md.")] = False
 
 
 def add_key_routes(router: APIRouter, services: AdminServices) -> None:
-    async def created(team: TeamRow | None, name: str, permissions: Permissions) -> out.One[out.CreatedKey]:
-        row, text = await services.keys.create(team, name, permissions)
+    async def created(
+        team: TeamRow | None, name: str, permissions: Permissions, *, sandbox: bool = False
+    ) -> out.One[out.CreatedKey]:
+        row, text = await services.keys.create(team, name, permissions, sandbox=sandbox)
         return out.One(data=out.CreatedKey(**out.key_body(row).model_dump(), key=text))
 
     async def revoked(principal: Principal, team: TeamRow | None, key_id: Id) -> out.One[out.KeyBody]:
@@ -45,7 +48,7 @@ def add_key_routes(router: APIRouter, services: AdminServices) -> None:
     )
     async def create_key(team: TeamDep, body: NewKeyBody) -> out.One[out.CreatedKey]:
         """The answer holds the key's text, which is shown this once."""
-        return await created(team, body.name, Permissions(body.permissions))
+        return await created(team, body.name, Permissions(body.permissions), sandbox=body.sandbox)
 
     @router.delete("/keys/{key_id}", operation_id="revokeKey", summary="Revoke a key", responses=answers(404, 409))
     async def revoke_key(principal: PrincipalDep, team: TeamDep, key_id: Id) -> out.One[out.KeyBody]:

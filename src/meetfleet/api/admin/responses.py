@@ -66,6 +66,7 @@ class KeyBody(Closed):
     name: str
     prefix: Annotated[str, Field(description="Its first characters.")]
     permissions: Permissions
+    is_sandbox: Annotated[bool, Field(description="Whether its bots join simulated meetings.")]
     created_at: WireTime
     last_used_at: Annotated[WireTime | None, Field(description="To the minute.")]
     revoked_at: WireTime | None

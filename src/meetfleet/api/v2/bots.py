@@ -1,5 +1,7 @@
 """Bots: create one or many, list them."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 
 from meetfleet.api.v2 import responses as out
@@ -49,7 +51,7 @@ def add_bot_routes(router: APIRouter, services: V2Services) -> None:
     @router.get("/bots", operation_id="listBots", summary="List bots", responses=answers())
     async def list_bots(caller: CallerDep, query: BotsQuery) -> out.ListBotsResponse:
         """Newest first; by default those of the last 90 days."""
-        wanted = bot_filter(query, utc(services.clock.now_ns()))
+        wanted = replace(bot_filter(query, utc(services.clock.now_ns())), sandbox_only=caller.is_sandbox)
         page = await services.bots.list(caller.team, wanted, page_request(query.cursor, query.limit))
         recording = [bot.id for bot in page.items if bot.state is BotState.RECORDING]
         resumed = await services.recordings.paused_before(recording)

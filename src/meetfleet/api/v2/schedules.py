@@ -1,5 +1,6 @@
 """Scheduled bots: create one or many, list, look at, change and cancel them. Source: contract.md 2.14."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -65,7 +66,7 @@ def _add_lookup_routes(router: APIRouter, services: V2Services) -> None:
     @router.get("/bots/scheduled", operation_id="listScheduledBots", summary="List scheduled bots", responses=answers())
     async def list_scheduled_bots(caller: CallerDep, query: SchedulesQuery) -> out.ListScheduledBotsResponse:
         """The next one first; also those that were sent, cancelled or failed."""
-        wanted = schedule_filter(query, utc(services.clock.now_ns()))
+        wanted = replace(schedule_filter(query, utc(services.clock.now_ns())), sandbox_only=caller.is_sandbox)
         page = await services.schedules.list(caller.team, wanted, page_request(query.cursor, query.limit))
         return out.ListScheduledBotsResponse(
             data=[schedule_item(bot) for bot in page.items],

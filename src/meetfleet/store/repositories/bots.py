@@ -42,6 +42,7 @@ class BotFilter:
     states: frozenset[BotState] = frozenset()
     standings: tuple[Standing, ...] | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    sandbox_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +340,8 @@ def _conditions(wanted: BotFilter) -> list[ColumnElement[bool]]:
         (cast(BotRow.id, String), wanted.bot_id),
     )
     found: list[ColumnElement[bool]] = [column.icontains(part, autoescape=True) for column, part in parts if part]
+    if wanted.sandbox_only:
+        found.append(BotRow.is_sandbox.is_(True))
     if wanted.participant_name:
         person = ParticipantRow.name.icontains(wanted.participant_name, autoescape=True)
         found.append(select(ParticipantRow).where(and_(ParticipantRow.bot_id == BotRow.id, person)).exists())

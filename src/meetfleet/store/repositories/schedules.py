@@ -35,6 +35,7 @@ class ScheduleFilter:
     platforms: frozenset[Platform] = frozenset()
     statuses: frozenset[ScheduleStatus] = frozenset()
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    sandbox_only: bool = False
 
 
 class ScheduleRepository:
@@ -73,6 +74,8 @@ def _conditions(wanted: ScheduleFilter) -> list[ColumnElement[bool]]:
         (as_type(BotRow.id, String), wanted.bot_id),
     )
     found: list[ColumnElement[bool]] = [column.icontains(part, autoescape=True) for column, part in parts if part]
+    if wanted.sandbox_only:
+        found.append(BotRow.is_sandbox.is_(True))
     if wanted.due_after:
         found.append(BotRow.join_at >= wanted.due_after)
     if wanted.due_before:
