@@ -1,4 +1,7 @@
 import pytest
+from official_sdk import node, sdk_of
+
+__all__ = ["anyio_backend", "node", "sdk_of"]
 
 pytest_plugins = ["meetfleet.testing.postgres"]
 

@@ -3,12 +3,11 @@
 import pytest
 import structlog
 from admin_world import admin
-from official_sdk import node, sdk_of
 from v2_schemas import published, v2_schemas
 from v2_served import served
 from v2_world import api
 
-__all__ = ["admin", "api", "node", "published", "quiet_logs", "sdk_of", "served", "v2_schemas"]
+__all__ = ["admin", "api", "published", "quiet_logs", "served", "v2_schemas"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from official_sdk import OfficialSdk
 
 from meetfleet.demo.client import Client
 from meetfleet.domain.sandbox import SCENARIOS
@@ -89,6 +91,35 @@ def test_each_scenario_comes_out_as_it_is_documented(sandbox_client: Client, inb
     shown = show(folder, happy)
     assert shown["is_sandbox"]
     assert sandbox_client.details(happy)["tokens"] is None
+
+
+def test_the_official_client_takes_a_bot_through_a_meeting(
+    sandbox: Service, sandbox_client: Client, sdk_of: Callable[[str, str], OfficialSdk]
+) -> None:
+    sdk = sdk_of(sandbox.ready["url"], KEY)
+    extra = {"sandbox": {"seconds": 600}}
+    bot = sdk.data("createBot", {"bot_name": "Notes", "meeting_url": meeting("happy_path"), "extra": extra})
+    await_status(sdk, bot, "in_call_recording")
+    time.sleep(6)
+    assert sdk.data("leaveBot", bot)["message"]
+    await_status(sdk, bot, "completed")
+    shown = sdk.data("getBotDetails", bot)
+    assert {person["name"] for person in shown["participants"]} >= {"Ada Brandt", "Ben Okafor"}
+    assert shown["duration_seconds"] > 4
+    assert sandbox_client.download(shown["audio"]).startswith(b"fLaC")
+    (first, *_) = sdk.data("getBotScreenshots", bot)
+    assert sandbox_client.download(first["url"]).startswith(b"\x89PNG")
+    assert sdk.data("resendFinalWebhook", bot)["message"]
+    assert sdk.data("deleteBotData", bot)["message"]
+    assert sdk.data("getBotDetails", bot)["artifacts_deleted"]
+
+
+def await_status(sdk: OfficialSdk, bot: dict[str, Any], wanted: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while (status := sdk.data("getBotStatus", bot)["status"]) != wanted:
+        assert status != "failed", sdk.data("getBotDetails", bot)
+        assert time.monotonic() < deadline, status
+        time.sleep(0.3)
 
 
 def test_an_order_that_nobody_understands_is_a_bad_request(sandbox: Service) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "sdk"
+FOLDER = Path(__file__).parent
 TIMEOUT_S = 30.0
 
 
