@@ -11,7 +11,8 @@ from loopback_meeting import RATE_HZ, best_match, joined_pcm
 from meetfleet.browser.probe import ProbeOptions
 from meetfleet.domain.clock import SystemClock
 from meetfleet.lab import four_people_demo, six_people
-from meetfleet.lab.script import AudioPath, Network
+from meetfleet.lab.presets import busy_minute
+from meetfleet.lab.script import AudioPath, Media, Network, Share
 from meetfleet.tape.records import Rung
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -81,6 +82,33 @@ async def test_the_lower_rungs_hear_what_was_said(audio: AudioPath, rungs: tuple
         frames = visitor.sink.of(kind="audio", rung=rung)
         assert {t.codec for t in visitor.sink.tracks.values() if t.kind == "audio"} == {"pcm_s16le"}
         assert correlation(mixed(frames), truth) > 0.95
+
+
+async def test_packets_whose_levels_prove_nothing_are_heard_by_their_decoders() -> None:
+    room = four_people_demo(media=Media(true_levels=False))
+    async with visit(room) as visitor:
+        await listen(visitor, 20)
+        assert visitor.sink.rungs()[-1] == Rung.RAW
+        frames = visitor.sink.of(kind="audio", rung=Rung.RAW)
+        assert correlation(mixed(frames), visitor.room.reference_audio().astype(float)) > 0.95
+
+
+async def test_a_room_without_cameras_has_sound_and_shared_screens() -> None:
+    room = six_people(media=Media(cameras=False), shares=(Share("Ada Brandt", 1.0, 8.0),))
+    async with visit(room) as visitor:
+        await listen(visitor, 5)
+        assert visitor.taped("audio")
+        assert len([t for t in visitor.sink.tracks.values() if t.kind == "video"]) == 1
+
+
+async def test_a_probe_for_sound_alone_is_sent_no_pictures_and_hears_who_joins_late() -> None:
+    async with visit(busy_minute(), ProbeOptions(tape_video=False)) as visitor:
+        until_ns = await listen(visitor, 14)
+        assert not visitor.sent("video", before_ns=until_ns)
+        sent = visitor.sent("audio", before_ns=until_ns)
+        assert len(sent) > 200
+        assert not sent - visitor.taped("audio")
+        assert visitor.sink.rungs() == [Rung.ENCODED]
 
 
 def mixed(frames: list) -> np.ndarray:

@@ -64,7 +64,8 @@ async def fetch(
 ) -> tuple[list[SpokenClip], dict[VideoOrder, VideoClip]]:
     """Loads the prepared clips."""
     speech = [await studio.speech(order) for order in production.speech]
-    wanted = [order for order in production.orders if isinstance(order, VideoOrder) and script.media.cameras]
+    orders = production.orders if script.media.cameras else production.screens
+    wanted = [order for order in orders if isinstance(order, VideoOrder)]
     return speech, {order: await studio.video(order) for order in wanted}
 
 

@@ -307,6 +307,7 @@ class Room:
             sent=visit.sent,
             seen=visit.seen,
             scramble=scramble if page.audio is AudioPath.E2EE else None,
+            true_levels=self.script.media.true_levels,
             audio_channel=page.audio is AudioPath.WORKLET,
             on_state=lambda state: self._session_changed(visit, state),
             on_open=lambda label: self._channel_opened(visit, label),

@@ -202,6 +202,8 @@ class Media:
         video_loop_s: Length of a camera's picture loop, a multiple of 2.
         silence_packets: Whether an unmuted microphone sends one packet per 400 ms in silence, as DTX does; else none.
         audio_streams: Size of the rotating pool.
+        cameras: Whether anybody has one.
+        true_levels: Packets claim the level that they hold; else all claim to be loud, which tells a bot nothing.
     """
 
     __pydantic_config__ = _STRICT
@@ -211,6 +213,7 @@ class Media:
     silence_packets: bool = True
     audio_streams: int = 3
     cameras: bool = True
+    true_levels: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,9 @@ class Stage:
             return
         for actor in self.present:
             if actor.camera_on.now and tick % 2 == actor.number % 2:
-                clip = self._clips[actor.small_camera if actor.small else actor.camera]
+                clip = self._clips.get(actor.small_camera if actor.small else actor.camera)
+                if clip is None:
+                    continue  # a room may have no cameras at all
                 for seat in self.seats:
                     await seat.see(actor, clip, tick)
         for share in self.sharing:

@@ -31,6 +31,8 @@ AUDIO_STEP, VIDEO_STEP = 960, 1800
 SERVER_CHANNEL = "collections"
 AUDIO_CHANNEL = "audio-frames"
 CLOSE_TIMEOUT_S = 3.0
+CLAIMED_LEVEL = 2
+"""-dBov: louder than anybody speaks."""
 _MDNS = re.compile(r"^(a=candidate:\S+ \d+ udp \d+ )(\S+\.local)( .*)$", re.MULTILINE | re.IGNORECASE)
 
 OnMessage = Callable[[str, bytes], None]
@@ -42,6 +44,7 @@ class MediaSession:
     Args:
         codec: The one video codec that we answer with.
         seen: Looks at the visitor's camera.
+        true_levels: Whether packets claim the level that they hold; else all claim `CLAIMED_LEVEL`.
         scramble: Changes Opus packets before they are sent (the end-to-end encrypted page); None leaves them alone.
         on_state: Called with `connected`, `failed` or `closed`.
         on_open: Called with the label of a data channel that can carry messages now.
@@ -57,6 +60,7 @@ class MediaSession:
         sent: SentLog,
         seen: CameraWatch,
         scramble: Callable[[bytes], bytes] | None,
+        true_levels: bool,
         audio_channel: bool,
         on_state: Callable[[str], None],
         on_open: Callable[[str], None],
@@ -69,6 +73,7 @@ class MediaSession:
         self._codec = codec
         self._loss = loss
         self._scramble = scramble
+        self._true_levels = true_levels
         self._audio_channel = audio_channel
         self._on_open = on_open
         self._on_message = on_message
@@ -135,6 +140,7 @@ class MediaSession:
             return
         sender = self.audio[slot]
         payload, sha = self._scrambled(packet, sha)
+        level = level if self._true_levels else CLAIMED_LEVEL
         sent = await sender.send_audio(payload, tick * AUDIO_STEP, csrc=csrc, level=level, voice=voice)
         if sent:
             self._note(sender, "audio", source, sent.ssrc, sent.rtp_timestamp, csrc, level, frame, payload, sha)
