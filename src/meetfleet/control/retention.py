@@ -142,8 +142,11 @@ class Retention:
     async def _is_due(self, session: AsyncSession, team: TeamRow, bot: BotRow) -> bool:
         """Asked again under the bot's lock, which a hold takes, too."""
         before = self._before(team)
-        due = before is not None and bot.ended_at is not None and bot.ended_at < before and bot.state in ENDED
-        return due and bot.artifacts_deleted_at is None and not await RetentionRepository(session).holds_of(bot.id)
+        if before is None or bot.ended_at is None or bot.ended_at >= before or bot.state not in ENDED:
+            return False
+        if bot.artifacts_deleted_at is not None or bot.storage_config_id is not None:
+            return False
+        return not await RetentionRepository(session).holds_of(bot.id)
 
     async def _due(self, team: TeamRow, limit: int) -> Sequence[BotRow]:
         before = self._before(team)

@@ -16,7 +16,7 @@ from meetfleet.store.jobs import Job
 from meetfleet.store.paging import PageRequest
 from meetfleet.store.repositories.bots import BotRepository
 from meetfleet.store.repositories.recordings import RecordingRepository
-from meetfleet.store.tables import ArtifactRow, ArtifactStatus, TeamRow
+from meetfleet.store.tables import ArtifactRow, ArtifactStatus, StorageConfigRow, TeamRow
 from meetfleet.store.times import utc
 from meetfleet.testing.clock import ManualClock
 from meetfleet.testing.control import RememberingQueue
@@ -97,6 +97,33 @@ async def test_bots_under_way_and_other_teams_are_left_alone(plane: ControlPlane
     assert await is_gone(plane, mine)
     assert not await is_gone(plane, others)
     assert (await plane.row(running.id)).artifacts_deleted_at is None
+
+
+async def test_what_lies_in_buckets_of_the_teams_own_is_left_to_the_team(
+    plane: ControlPlane, team: TeamRow, retention: Retention
+):
+    bot_id = await ended_bot(plane)
+    async with plane.database.transaction() as session:
+        own = StorageConfigRow(
+            team_id=team.id,
+            endpoint="https://s3.example.org",
+            region="eu",
+            artifacts_bucket="a",
+            audio_chunks_bucket="a",
+            logs_bucket="a",
+            ingest_access_key_id="in",
+            ingest_secret_access_key="sealed",
+            service_access_key_id="out",
+            service_secret_access_key="sealed",
+        )
+        session.add(own)
+        await session.flush()
+        bot = await BotRepository(session).get(bot_id, lock=True)
+        assert bot is not None
+        bot.storage_config_id = own.id
+    await plane.clock.advance(10 * DAY_S)
+    await retention.sweep()
+    assert not await is_gone(plane, bot_id)
 
 
 async def test_a_hold_protects_whatever_the_age_until_the_last_one_is_released(

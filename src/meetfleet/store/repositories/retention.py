@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.lifecycle import BotState
@@ -17,7 +17,7 @@ ENDED = (BotState.COMPLETED, BotState.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many recordings of a team there are, and how many of them are held."""
+    """How many recordings of a team this server keeps, and how many of them are held."""
 
     kept: int
     held: int
@@ -66,7 +66,13 @@ class RetentionRepository:
 
 
 def _kept(team_id: UUID) -> ColumnElement[bool]:
-    return (BotRow.team_id == team_id) & BotRow.artifacts_deleted_at.is_(None) & BotRow.state.in_(ENDED)
+    """Not what lies in buckets of the team's own: that is the team's to keep or to delete."""
+    return and_(
+        BotRow.team_id == team_id,
+        BotRow.artifacts_deleted_at.is_(None),
+        BotRow.state.in_(ENDED),
+        BotRow.storage_config_id.is_(None),
+    )
 
 
 def _held() -> ColumnElement[bool]:
