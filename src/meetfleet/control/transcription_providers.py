@@ -34,7 +34,10 @@ class TranscriptionProviders:
     def choose(self, bot: BotRow, run: TranscriptionRow) -> Choice:
         sandbox = cast("Mapping[str, Any]", bot.options.get("sandbox") or {})
         wanted = Wanted(
-            run.config.get("provider"), self._own_key(run), must_fail=sandbox.get("transcription") == "fail"
+            run.config.get("provider"),
+            self._own_key(run),
+            is_trial=bot.is_sandbox,
+            must_fail=sandbox.get("transcription") == "fail",
         )
         return choose(wanted, self._providers, self._server.default, self._server.keys)
 

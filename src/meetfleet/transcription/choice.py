@@ -18,11 +18,13 @@ class Wanted:
     Attributes:
         provider: None for the server's default.
         api_key: The caller's own.
+        is_trial: Set for sandbox bots, on which the operator's accounts are not spent.
         must_fail: Set for sandbox bots whose transcription is to fail.
     """
 
     provider: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    is_trial: bool = False
     must_fail: bool = False
 
 
@@ -49,6 +51,8 @@ def choose(wanted: Wanted, providers: Providers, default: str, server_keys: Mapp
     asked = wanted.provider or default
     if wanted.api_key is not None and asked in providers and providers.get(asked).capabilities.needs_key:
         return Choice(asked, wanted.api_key, True)
+    if wanted.is_trial:
+        return Choice(FREE_ENGINE, None, False)
     for engine in (asked, default):
         if _can_work(engine, providers, server_keys):
             return Choice(engine, server_keys.get(engine), False)

@@ -89,6 +89,12 @@ def test_who_does_the_work(
     assert (choice.engine, choice.api_key, choice.is_byok) == (engine, key, is_byok)
 
 
+def test_sandbox_bots_do_not_spend_the_operators_accounts_but_may_spend_their_own() -> None:
+    server_keys = {"gladia": "ours"}
+    assert choose(Wanted("gladia", is_trial=True), providers(), "gladia", server_keys).engine == "captions"
+    assert choose(Wanted("gladia", "mine", is_trial=True), providers(), "gladia", server_keys).api_key == "mine"
+
+
 def test_no_request_can_name_the_sandboxs_failure() -> None:
     assert choose(Wanted("sandbox-failure"), Providers(), "captions", {}).engine == "captions"
     assert choose(Wanted(must_fail=True), Providers(), "captions", {}).engine == "sandbox-failure"
