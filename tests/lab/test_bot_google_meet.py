@@ -21,7 +21,16 @@ from meetfleet.lab.lab import Lab
 from meetfleet.lab.room import Room
 from meetfleet.lab.script import ChatLine, Line, Media, Person, RoomScript, Share
 from meetfleet.platforms.screen import ScreenKind
-from meetfleet.tape.records import Caption, ChatMessage, Participant, Roster, Screenshot, Speaking, StateSeen
+from meetfleet.tape.records import (
+    Caption,
+    CaptureSpan,
+    ChatMessage,
+    Participant,
+    Roster,
+    Screenshot,
+    Speaking,
+    StateSeen,
+)
 from meetfleet.tape.tape import Tape
 from meetfleet.testing.link import FakeControlPlane, fake_control_plane
 
@@ -283,6 +292,8 @@ SPECIAL: dict[str, Case] = {
     "share": Case(None, for_ten_seconds, SHARING),
     "neteq": Case("neteq", for_ten_seconds),
     "worklet": Case("worklet", for_ten_seconds),
+    "e2ee": Case("e2ee", for_ten_seconds),
+    "packet_loss": Case("packet_loss", for_ten_seconds),
     "network_blip": Case("network_blip", through_the_blip),
     "audio_only": Case(None, record_and_leave, spec={"recording_mode": RecordingMode.AUDIO_ONLY}),
 }
@@ -464,3 +475,15 @@ async def test_for_sound_alone_no_pictures_are_taken_but_the_last(name: str, run
     run = await runs(name)
     assert len(run.records(Screenshot)) == 1
     assert run.audio_frames()
+
+
+@pytest.mark.parametrize("name", ["e2ee", "packet_loss"])
+async def test_sound_is_taped_as_packets_with_its_speakers_whatever_happens_to_it_on_the_way(
+    name: str, runs: Runs
+) -> None:
+    run = await runs(name)
+    assert run.reason is EndReason.API_REQUEST, run.end
+    assert [c.rung for c in run.records(CaptureSpan) if c.medium == "audio"] == ["encoded"]
+    frames = run.audio_frames()
+    assert len(frames) > 100
+    assert len({csrc for frame in frames for csrc in frame.csrcs}) == 2
