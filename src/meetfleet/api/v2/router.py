@@ -1,6 +1,8 @@
 """All routes below `/v2`, and the document that describes them."""
 
+import asyncio
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
 from fastapi import APIRouter
@@ -49,13 +51,17 @@ def v2_router(services: V2Services) -> APIRouter:
         resource = APIRouter(route_class=route_class, tags=[tag])
         add_routes(resource, services)
         routes.include_router(resource)
-    document = describe(routes)
+
+    @cache
+    def document() -> Mapping[str, Any]:
+        # Half a second of work, and few ever ask for it.
+        return describe(routes)
 
     router = APIRouter(include_in_schema=False)
 
     @router.get("/v2/openapi.json")
     async def openapi() -> JSONResponse:
-        return JSONResponse(document)
+        return JSONResponse(await asyncio.to_thread(document))
 
     _ = openapi
     router.include_router(routes)
