@@ -10,6 +10,7 @@ BENCHMARKS = {
     "api": "how fast the API answers, from a thousand stored bots to a million",
     "capture": "CPU and memory of bots in a six-person meeting, beside the usual screen recorder",
     "schedules": "ten thousand scheduled bots due at once: three servers, one killed half-way, none sent twice",
+    "webhooks": "Status changes by the thousand to five endpoints, one dead and one slow: rate, delay, CPU",
     "video": "CPU and speed of rendering a six-person meeting from its tape, by layout and size",
 }
 
