@@ -58,7 +58,9 @@ class Fleet:
     async def _ended(self, handle: RunnerHandle, status: RunnerStatus) -> None:
         self.ends[handle.work_dir] = status
 
-    async def start(self, name: str = "patient", bot_id: str = "b1") -> RunnerHandle:
+    async def start(
+        self, name: str = "patient", bot_id: str = "b1", browser: BrowserSpec | None = None
+    ) -> RunnerHandle:
         spec = BotSpec(
             bot_id=bot_id,
             take=1,
@@ -68,6 +70,7 @@ class Fleet:
             meeting_url="https://meet.google.com/abc-defg-hij",
             platform="google_meet",
             bot_name=name,
+            browser=browser or BrowserSpec(),
         )
         handle = await self.launcher.start(spec)
         self.handles.append(handle)
@@ -176,6 +179,19 @@ async def test_a_spare_becomes_the_bot_and_is_replaced(tmp_path: Path):
     assert spares(tmp_path) == []
     assert fleet.launcher.status(handle).state is RunnerState.ALIVE
     await fleet.launcher.stop(handle, grace_s=0)
+
+
+async def test_a_spare_is_kept_for_bots_whose_browser_it_has(tmp_path: Path):
+    fleet = Fleet(tmp_path, spares=1)
+    keeping = asyncio.create_task(fleet.launcher.run())
+    await until(lambda: len(spares(tmp_path)) == 1)
+    kept = spares(tmp_path)
+    handle = await fleet.start(browser=BrowserSpec(extra_args=("--host-resolver-rules=MAP * ~NOTFOUND",)))
+    await ready(handle)
+    assert "cold" in (Path(handle.work_dir) / LOG_NAME).read_text()
+    assert spares(tmp_path) == kept
+    await fleet.launcher.stop(handle, grace_s=0)
+    await cancelled(keeping)
 
 
 async def test_a_dead_spare_is_passed_over(tmp_path: Path):
