@@ -178,6 +178,15 @@ def test_receivers_that_come_later_take_over_from_the_page(meeting: Meeting) -> 
     assert meeting.plan.rung is Rung.ENCODED
 
 
+def test_receivers_that_come_after_somebody_spoke_take_over_as_soon_as_one_check_fits(meeting: Meeting) -> None:
+    meeting.ladder.someone_speaks(True, meeting.now_ns)
+    meeting.run(5)
+    assert meeting.plan.rung is Rung.PAGE
+    meeting.run(2, encoded=("a",))
+    meeting.check("a", fits=True)
+    assert meeting.plan.rung is Rung.ENCODED
+
+
 def test_the_page_rung_tries_decoded_sound_sparingly(meeting: Meeting) -> None:
     meeting.ladder.receiver_seen("a")
     meeting.run(5, page=True)

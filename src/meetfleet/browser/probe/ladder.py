@@ -23,6 +23,7 @@ SPEAKS_S = 3.0
 RAW_RETRY_S = (60.0, 600.0)
 RAW_TRIAL_S = 6.0
 BUCKET_S = 0.2
+NO_RECEIVER = "there is no audio receiver"
 
 
 class Hearing:
@@ -198,14 +199,15 @@ class AudioLadder:
             return
         enough_s = PAGE_SOUND_S if self._receivers else PAGE_SOUND_ALONE_S
         if self._page.seconds(now_ns) >= enough_s:
-            why = "the page plays sound that no receiver has" if self._receivers else "there is no audio receiver"
+            why = "the page plays sound that no receiver has" if self._receivers else NO_RECEIVER
             self._leave_for_page(now_ns - int(WINDOW_S * SECOND), now_ns, why)
         elif self._speaks_ns is not None and now_ns - self._speaks_ns > SPEAKS_S * SECOND:
-            self._leave_for_page(self._speaks_ns, now_ns, "somebody speaks and no receiver is heard")
+            why = "somebody speaks and no receiver is heard" if self._receivers else NO_RECEIVER
+            self._leave_for_page(self._speaks_ns, now_ns, why)
 
     def _maybe_climb(self, now_ns: int) -> None:
         """On the page rung: has a better one come to life?"""
-        needed = 1 if self._why == "there is no audio receiver" else GOOD_CHECKS
+        needed = 1 if self._why == NO_RECEIVER else GOOD_CHECKS
         proven = [r for r in self._receivers.values() if r.is_trusted and r.good >= needed]
         if Rung.ENCODED in self._rungs and any(r.encoded.seconds(now_ns) >= ENCODED_SOUND_S for r in proven):
             self._raw.clear()
