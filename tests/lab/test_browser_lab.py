@@ -93,6 +93,17 @@ async def test_packets_whose_levels_prove_nothing_are_heard_by_their_decoders() 
         assert correlation(mixed(frames), visitor.room.reference_audio().astype(float)) > 0.95
 
 
+async def test_receivers_that_come_late_take_over_from_the_page() -> None:
+    async with visit(six_people().with_page(late_audio_s=8.0)) as visitor:
+        visitor.probe.someone_speaks(True)  # as the platform's signals say, while nothing is heard
+        async with asyncio.timeout(60):
+            while visitor.sink.rungs()[-1:] != [Rung.ENCODED]:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        assert visitor.sink.rungs() == [Rung.PAGE, Rung.ENCODED]
+        await listen(visitor, 5)
+        assert len(visitor.taped("audio")) > 50
+
+
 async def test_a_room_without_cameras_has_sound_and_shared_screens() -> None:
     room = six_people(media=Media(cameras=False), shares=(Share("Ada Brandt", 1.0, 8.0),))
     async with visit(room) as visitor:

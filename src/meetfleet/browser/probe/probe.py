@@ -286,17 +286,24 @@ class Probe:
         self._waiting["worker"] = self._clock.now_ns()
 
     def _note_check(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
-        if state := self._book.of(link, int(note["id"])):
-            state.is_proven = bool(note["fits"])
-            self._audio.ladder.checked(state.key, state.is_proven, str(note["why"]))
+        local_id, fits = int(note["id"]), bool(note["fits"])
+        state = self._book.of(link, local_id)
+        if state:
+            state.is_proven = fits
+            self._audio.ladder.checked(state.key, fits, str(note["why"]))
+        elif note.get("receiver") is not None:  # a track that rests since before its first frame
+            link.checked[local_id] = link.key(note["receiver"])
+            self._audio.ladder.checked(link.checked[local_id], fits, str(note["why"]))
 
     def _note_meter(self, link: ScriptLink, note: dict[str, Any], _: int) -> None:
         now_ns, ladder = self._clock.now_ns(), self._audio.ladder
         for receiver, level_db in note.get("raw", {}).items():
             ladder.raw_heard(link.key(receiver), level_db, now_ns, METER_S)
         for local_id, level in note.get("encoded", {}).items():
-            if level <= 55 and (state := self._book.of(link, int(local_id))):
-                ladder.encoded_heard(state.key, now_ns)
+            state = self._book.of(link, int(local_id))
+            key = state.key if state else link.checked.get(int(local_id))
+            if level <= 55 and key:
+                ladder.encoded_heard(key, now_ns)
         if "page" in note:
             ladder.page_heard(note["page"], now_ns, METER_S)
 

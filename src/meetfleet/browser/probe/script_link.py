@@ -29,6 +29,7 @@ class ScriptLink:
         self.clock = ArrivalClock()
         self.tracks: dict[int, int] = {}
         self.sources: dict[int, dict[str, Any]] = {}
+        self.checked: dict[int, str] = {}  # keys of receivers by the track that was checked, taped or not
         self.counts: dict[str, int] = {}
         self._got = 0  # messages
         self._send: Send | None = None
