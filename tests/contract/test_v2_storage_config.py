@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from customer_buckets import INGEST, SERVICE, CustomerS3, customer_s3
 from structlog.testing import capture_logs
 from v2_schemas import V2Schemas
 from v2_world import V2World
 
+from customer_buckets import INGEST, SERVICE, CustomerS3, customer_s3
 from meetfleet.domain.errors import ProviderError
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.outside.addresses import AddressGuard
