@@ -70,6 +70,7 @@ def _options(args: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench capture")
     parser.add_argument("--seconds", type=float, default=12, help="length of each measurement")
     parser.add_argument("--runs", type=int, default=3, help="runs of each variant; the median counts")
+    parser.add_argument("--tape-seconds", type=float, default=60, help="length of the recording that is rendered")
     parser.add_argument("--bots", type=int, default=3, help="bots at once in the variant with several")
     return parser.parse_args(args)
 
@@ -79,7 +80,6 @@ def _measure_all(work: Path, lab: Service, server: Service, options: argparse.Na
     url = lab.ready["rooms"][0]["meeting_url"]
     browser_args = tuple(lab.ready["chromium_args"])
     readings: dict[str, list[Reading]] = {}
-    tape: Path | None = None
     for number in range(options.runs):
         print(f"run {number + 1} of {options.runs} ...", flush=True)
         for mode, bots in (
@@ -88,15 +88,14 @@ def _measure_all(work: Path, lab: Service, server: Service, options: argparse.Na
             ("audio_only", options.bots),
             ("speaker_view", options.bots),
         ):
-            reading, bot_ids = _bots(work, client, url, mode, bots, options.seconds)
+            reading = _bots(work, client, url, mode, bots, options.seconds)
             readings.setdefault(reading.name, []).append(reading)
-            if mode == "speaker_view" and bots == 1:
-                tape = work / "data" / "objects" / "bots" / bot_ids[0] / "tape"
         for reading in _without_bots(url, browser_args, options.seconds):
             readings.setdefault(reading.name, []).append(reading)
+    print(f"taping {options.tape_seconds:.0f} s to render ...", flush=True)
+    build = _build_cost(_tape(work, client, url, options.tape_seconds), work)
     client.close()
     medians = {name: _median(of) for name, of in readings.items()}
-    build = _build_cost(tape, work) if tape else {}
     return {
         "machine": {
             "cores": os.cpu_count(),
@@ -108,7 +107,17 @@ def _measure_all(work: Path, lab: Service, server: Service, options: argparse.Na
     }
 
 
-def _bots(work: Path, client: Client, url: str, mode: str, bots: int, seconds: float) -> tuple[Reading, list[str]]:
+def _tape(work: Path, client: Client, url: str, seconds: float) -> Path:
+    """The tape of a bot that stayed for so long. Starting the renderer counts, so a few seconds would tell little."""
+    bot_id = client.create_bot(bot_name="Bench", meeting_url=url, recording_mode="speaker_view")
+    _await(lambda: client.status(bot_id) == "in_call_recording", 90)
+    time.sleep(seconds)
+    client.leave(bot_id)
+    client.wait_for_end(bot_id, 60)
+    return work / "data" / "objects" / "bots" / bot_id / "tape"
+
+
+def _bots(work: Path, client: Client, url: str, mode: str, bots: int, seconds: float) -> Reading:
     ids = [client.create_bot(bot_name=f"Bench {n}", meeting_url=url, recording_mode=mode) for n in range(bots)]
     _await(lambda: all(client.status(bot_id) == "in_call_recording" for bot_id in ids), 90)
     time.sleep(WARM_UP_S)
@@ -124,7 +133,7 @@ def _bots(work: Path, client: Client, url: str, mode: str, bots: int, seconds: f
         client.wait_for_end(bot_id, 60)
     name = f"{mode} x{bots}"
     cores = (after.cpu_s - before.cpu_s) / took
-    return Reading(name, bots, cores, after.pss_bytes / MB, os.getloadavg()[0]), ids
+    return Reading(name, bots, cores, after.pss_bytes / MB, os.getloadavg()[0])
 
 
 def _without_bots(url: str, browser_args: tuple[str, ...], seconds: float) -> Iterator[Reading]:

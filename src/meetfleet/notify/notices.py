@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from meetfleet.domain.clock import Clock
-from meetfleet.domain.dialects.v2 import Event, Status, Timeline
+from meetfleet.domain.dialects.v2 import SILENT, Event, Status, Timeline
 from meetfleet.domain.lifecycle import BotState
 from meetfleet.notify.bell import Bell
 from meetfleet.notify.lane import CALLBACK_PREFIX
@@ -74,7 +74,11 @@ class WebhookNotices:
         return message
 
     async def _announced(self, session: AsyncSession, event: BotEventRow) -> Sequence[Status]:
+        if event.kind is not EventKind.STATE or event.state in SILENT:
+            return ()
         timeline = Timeline()
+        if event.n == 1:
+            return timeline.advance(event.state, event.reason)
         for earlier in await BotRepository(session).events(event.bot_id):
             if earlier.n < event.n and earlier.kind is EventKind.STATE:
                 timeline.advance(earlier.state, earlier.reason)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from meetfleet.domain.dialects.v2 import (
     PLATFORM_WORDS,
+    SILENT,
     Status,
     Timeline,
     code_of,
@@ -209,3 +210,12 @@ def test_codes_are_prefixed_in_answers_and_bare_in_batch_items() -> None:
 
 def test_three_platforms_have_a_word() -> None:
     assert set(PLATFORM_WORDS.values()) == {"meet", "teams", "zoom"}
+
+
+@given(st.lists(st.tuples(st.sampled_from(BotState), st.sampled_from([None, *EndReason])), max_size=8))
+def test_a_silent_state_announces_nothing_whatever_came_before(steps: list[Step]) -> None:
+    for state in SILENT:
+        timeline = Timeline()
+        for step in steps:
+            timeline.advance(*step)
+        assert timeline.advance(state) == []

@@ -61,6 +61,8 @@ _DIRECT = {
     BotState.IN_CALL: Status.IN_CALL_NOT_RECORDING,
     BotState.PAUSED: Status.RECORDING_PAUSED,
 }
+SILENT = frozenset({BotState.SCHEDULED, BotState.STARTING, BotState.CANCELLED})
+"""States that are never announced, whatever came before."""
 _BEFORE_SETTING_OUT = frozenset({Status.QUEUED, Status.PICKUP_DELAYED})
 _WITH_ERROR = frozenset({Status.RECORDING_FAILED, Status.MEETING_ERROR})
 
