@@ -83,12 +83,11 @@ class Lifecycle:
             _stamp(bot, state, at)
         events = [_event(bot, at=at, cause=cause) for bot in bots]
         await BotRepository(session).append_events(events)
-        for bot, event in zip(bots, events, strict=True):
-            await self.announce(session, bot, event)
+        await self._notices.status_changed(session, list(zip(bots, events, strict=True)))
 
     async def announce(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
         """Has everybody told who wants to know of this event."""
-        await self._notices.status_changed(session, bot, event)
+        await self._notices.status_changed(session, [(bot, event)])
         if event.state is BotState.COMPLETED:
             await self._notices.bot_completed(session, bot)
         elif event.state is BotState.FAILED:

@@ -13,8 +13,7 @@ from meetfleet.domain.lifecycle import BotState
 from meetfleet.notify.bell import Bell
 from meetfleet.notify.lane import CALLBACK_PREFIX
 from meetfleet.notify.payloads import v2
-from meetfleet.store.repositories.bots import BotRepository
-from meetfleet.store.repositories.messages import MessageRepository
+from meetfleet.store.repositories.messages import MessageRepository, PastStep
 from meetfleet.store.repositories.recordings import RecordingRepository
 from meetfleet.store.tables import BotEventRow, BotRow, ChatMessageRow, EventKind, MessageRow
 from meetfleet.store.times import utc
@@ -30,11 +29,17 @@ class WebhookNotices:
         self._bell = bell
         self._clock = clock
 
-    async def status_changed(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
-        """One `bot.status_change` for each status that the step announces."""
-        for status in await self._announced(session, event):
-            context = {"status": v2.status_context(bot, event, status)}
-            await self._tell(session, bot, Event.STATUS_CHANGE, context)
+    async def status_changed(self, session: AsyncSession, steps: Sequence[tuple[BotRow, BotEventRow]]) -> None:
+        """One `bot.status_change` for each status that a step announces."""
+        loud = [(bot, event) for bot, event in steps if event.kind is EventKind.STATE and event.state not in SILENT]
+        if not loud:
+            return
+        messages = MessageRepository(session)
+        lives = await messages.steps_to_tell([bot.id for bot, _ in loud], Event.STATUS_CHANGE)
+        for bot, event in loud:
+            for status in _announced(lives.get(bot.id, ()), event):
+                context = {"status": v2.status_context(bot, event, status)}
+                await self._tell(session, bot, Event.STATUS_CHANGE, context)
 
     async def bot_completed(self, session: AsyncSession, bot: BotRow) -> None:
         await self.tell_end(session, bot)
@@ -73,17 +78,6 @@ class WebhookNotices:
         self._bell.ring(session, [message.lane])
         return message
 
-    async def _announced(self, session: AsyncSession, event: BotEventRow) -> Sequence[Status]:
-        if event.kind is not EventKind.STATE or event.state in SILENT:
-            return ()
-        timeline = Timeline()
-        if event.n == 1:
-            return timeline.advance(event.state, event.reason)
-        for earlier in await BotRepository(session).events(event.bot_id):
-            if earlier.n < event.n and earlier.kind is EventKind.STATE:
-                timeline.advance(earlier.state, earlier.reason)
-        return timeline.advance(event.state, event.reason)
-
     async def _tell(self, session: AsyncSession, bot: BotRow, event: Event, context: Mapping[str, Any]) -> None:
         # Rows that this statement reads must have been written.
         await session.flush()
@@ -92,3 +86,13 @@ class WebhookNotices:
 
     def _now(self) -> datetime:
         return utc(self._clock.now_ns())
+
+
+def _announced(life: Sequence[PastStep], event: BotEventRow) -> Sequence[Status]:
+    """Nothing for a bot without a life: nobody wants to know of it."""
+    timeline = Timeline()
+    announced: Sequence[Status] = ()
+    for step in life:
+        if step.n <= event.n:
+            announced = timeline.advance(step.state, step.reason)
+    return announced

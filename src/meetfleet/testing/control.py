@@ -1,6 +1,6 @@
 """Fakes of the control plane's seams: they remember what they were told, and do what a test scripts."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -48,8 +48,8 @@ class RememberingNotices:
 
     told: list[tuple[UUID, str]] = field(default_factory=list[tuple[UUID, str]])
 
-    async def status_changed(self, session: AsyncSession, bot: BotRow, event: BotEventRow) -> None:
-        self.told.append((bot.id, event.state.value))
+    async def status_changed(self, session: AsyncSession, steps: Sequence[tuple[BotRow, BotEventRow]]) -> None:
+        self.told += [(bot.id, event.state.value) for bot, event in steps]
 
     async def bot_completed(self, session: AsyncSession, bot: BotRow) -> None:
         self.told.append((bot.id, "bot.completed"))

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from meetfleet.domain.end_reason import EndReason
+from meetfleet.domain.lifecycle import BotState
 from meetfleet.store.paging import Page, PageRequest, Position, fetch_page
 from meetfleet.store.tables import AttemptRow, BotRow, MessageRow, MessageStatus
 
@@ -28,6 +30,13 @@ _FAN_OUT = text(
     " AND (events IS NULL OR events @> to_jsonb(CAST(:event AS text)))"
     " ORDER BY created_at RETURNING lane"
 ).bindparams(bindparam("context", type_=JSONB))
+# Steps of bots whose teams have an endpoint for the event; of most bots there is nobody who wants to know.
+_STEPS_TO_TELL = text(
+    "SELECT e.bot_id, e.n, e.state, e.reason FROM bot_events e JOIN bots b ON b.id = e.bot_id"
+    " WHERE e.bot_id = ANY(CAST(:bot_ids AS uuid[])) AND e.kind = 'state' AND EXISTS"
+    " (SELECT FROM endpoints WHERE team_id = b.team_id AND enabled AND deleted_at IS NULL"
+    " AND (events IS NULL OR events @> to_jsonb(CAST(:event AS text)))) ORDER BY e.bot_id, e.n"
+)
 _DUE = text(
     "SELECT m.id, m.number, m.lane, m.endpoint_id, m.bot_id, m.event, m.context, m.tries,"
     " b.options->>'event_id' AS event_id, b.extra"
@@ -110,6 +119,15 @@ class MessageFilter:
     bot_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PastStep:
+    """One step of a bot's life: number of its event, state, and why the life ended if it was known by then."""
+
+    n: int
+    state: BotState
+    reason: EndReason | None
+
+
 class MessageRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -123,6 +141,16 @@ class MessageRepository:
         """One message for each enabled endpoint of the bot's team that wants the event; gives their lanes."""
         values = {"bot_id": bot.id, "team_id": bot.team_id, "event": event, "context": dict(context), "now": now}
         return (await self._session.scalars(_FAN_OUT, values)).all()
+
+    async def steps_to_tell(self, bot_ids: Sequence[UUID], event: str) -> Mapping[UUID, Sequence[PastStep]]:
+        """All steps of those bots whose team has an enabled endpoint that wants the event, each bot's in order."""
+        steps: dict[UUID, list[PastStep]] = {}
+        for bot_id, n, state, reason in await self._session.execute(
+            _STEPS_TO_TELL, {"bot_ids": list(bot_ids), "event": event}
+        ):
+            step = PastStep(n, BotState(state), None if reason is None else EndReason(reason))
+            steps.setdefault(bot_id, []).append(step)
+        return steps
 
     async def get(self, message_id: UUID) -> MessageRow | None:
         return await self._session.get(MessageRow, message_id)
