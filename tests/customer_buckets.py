@@ -108,6 +108,7 @@ def customer_s3() -> Iterator[CustomerS3]:
     # From here on every request must be signed with a key that may do what it asks.
     customer.check_keys(True)
     yield customer
-    # The stand-in keeps this for the whole process.
+    # The stand-in keeps all of this for the whole process, whatever becomes of the server.
     customer.check_keys(False)
+    httpx2.post(f"{endpoint}/moto-api/reset", timeout=30).raise_for_status()
     server.stop()

@@ -87,9 +87,12 @@ async def test_time_filters_reach_back_ninety_days(api: V2World) -> None:
 
 
 @pytest.mark.parametrize("name", ["created_after", "created_before"])
-@pytest.mark.parametrize("value", ["yesterday", "2026-13-01", at(-91), at(1), "9999-12-31T23:59:59-14:00"])
-async def test_a_date_that_cannot_be_read_or_lies_out_of_reach_is_400(api: V2World, name: str, value: str) -> None:
-    answer = await api.call("GET", "/v2/bots", params={name: value})
+@pytest.mark.parametrize("value", ["yesterday", "2026-13-01", -91, 1, "9999-12-31T23:59:59-14:00"])
+async def test_a_date_that_cannot_be_read_or_lies_out_of_reach_is_400(
+    api: V2World, name: str, value: str | int
+) -> None:
+    wanted = at(value) if isinstance(value, int) else value
+    answer = await api.call("GET", "/v2/bots", params={name: wanted})
     assert (answer.status_code, name in answer.json()["message"]) == (400, True)
 
 
