@@ -15,21 +15,25 @@ from meetfleet.store.wakeups import Wakeups, wake
 async def wakeups(database: Database) -> AsyncGenerator[Wakeups]:
     """Listening, and without the safety net of polling."""
     found = Wakeups(database.url, poll_s=3600)
+    before = await listeners(database)
     task = asyncio.create_task(found.run())
-    await listening(database)
+    await another_listener(database, before)
     yield found
     task.cancel()
 
 
-async def listening(database: Database) -> None:
-    """Returns when somebody listens on this database."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+async def listeners(database: Database) -> set[int]:
+    """Process ids of the connections that listen on this database; those of earlier tests go when they please."""
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
     async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as connection:
-        for _ in range(500):
-            row = await (await connection.execute(query)).fetchone()
-            if row is not None and row[0] > 0:
-                return
-            await asyncio.sleep(0.02)
+        return {pid for (pid,) in await (await connection.execute(query)).fetchall()}
+
+
+async def another_listener(database: Database, before: set[int]) -> None:
+    for _ in range(500):
+        if await listeners(database) - before:
+            return
+        await asyncio.sleep(0.02)
     raise AssertionError("nobody listens")
 
 
@@ -78,13 +82,14 @@ async def test_a_broken_connection_is_replaced_and_everybody_looks_again(databas
     subject = uuid4()
     with wakeups.watching(subject) as watch:
         waiting = asyncio.create_task(watch.wait(60))
+        before = await listeners(database)
         async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as connection:
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND query LIKE 'LISTEN%'"
             )
         await asyncio.wait_for(waiting, 20)
-        await listening(database)
+        await another_listener(database, before)
         again = asyncio.create_task(watch.wait(60))
         await tell(database, subject)
         await asyncio.wait_for(again, 20)

@@ -88,7 +88,8 @@ class OggOpusWriter:
     def close(self, total: int, tags: dict[str, str]) -> None:
         """Fills up to the recording's length, ends the stream there to the sample, and writes the comments."""
         end = total + opus.PRE_SKIP_SAMPLES
-        self.fill(end)
+        # Not beyond the end, where a page could end too late to be cut.
+        self.fill(end - opus.GRID_SAMPLES // 2)
         if not self._packets or self.cursor < end:
             self._packets.append(opus.silence(120)[0][1])
             self._laces += _lace_bytes(self._packets[-1])
