@@ -100,7 +100,7 @@ class Spawner:
                 await self._send(session, await self._still_scheduled(session, bot_id))
         except (OperationalError, PoolTimeout, OSError):
             raise
-        except Exception as error:
+        except Exception as error:  # the outermost loop of a bot: it ends with INTERNAL_ERROR
             log.error("bot_not_sent", bot_id=str(bot_id), exc_info=error)
             async with self._database.transaction() as session:
                 for bot in await self._still_scheduled(session, bot_id):

@@ -51,7 +51,7 @@ async def _create_item(
         return failed(item_code_of(InvalidRequest("")), issues_text(error.errors()))
     except RequestError as error:
         return failed(item_code_of(error), error.message)
-    except Exception as error:
+    except Exception as error:  # the outermost loop of an item: it is told as BOT_CREATE_FAILED
         log.error("batch_item_failed", index=index, exc_info=error)
         return failed("BOT_CREATE_FAILED", "The bot could not be created. The request may be tried again.")
     return out.BatchItem(index=index, bot_id=str(bot.id), extra=bot.extra)
